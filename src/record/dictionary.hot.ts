@@ -1,0 +1,112 @@
+/** Interns byte strings and numbers them from 1 in order of first use; 0 stands for "none" in index columns. */
+import { assert } from "../base/assert.ts";
+import { type AnyBytes, ByteColumn } from "../base/bytes.ts";
+
+const slotCountMin = 64;
+
+export class Dictionary {
+  /** How many strings there are; valid indexes are 1…count. */
+  count = 0;
+  /** All strings one behind the other; string `index` is [ends[index - 1], ends[index]). */
+  readonly bytes = new ByteColumn(1024);
+  ends = new Uint32Array(slotCountMin);
+  #hashes = new Int32Array(slotCountMin);
+  #slots = new Int32Array(slotCountMin * 2);
+  /** The last answer: runs of one logger or template are usual. */
+  #last = 0;
+
+  /** Forgets everything; memory is kept. */
+  clear(): void {
+    if (this.count > 0) this.#slots.fill(0);
+    this.count = 0;
+    this.bytes.length = 0;
+    this.#last = 0;
+  }
+
+  /** Forgets all strings above `count`. */
+  truncate(count: number): void {
+    assert(count <= this.count, "truncate only shortens");
+    if (count === this.count) return;
+    this.count = count;
+    this.bytes.length = this.ends[count] as number;
+    this.#last = 0;
+    this.#rehash(this.#slots.length);
+  }
+
+  start(index: number): number {
+    return this.ends[index - 1] as number;
+  }
+
+  end(index: number): number {
+    return this.ends[index] as number;
+  }
+
+  /** Returns the index of `source[start, end)`, which is copied when it is new. */
+  intern(source: AnyBytes, start: number, end: number): number {
+    assert(start <= end && end <= source.length, "the range lies in the source");
+    if (this.#last !== 0 && this.#equals(this.#last, source, start, end)) return this.#last;
+    const hash = hashOf(source, start, end);
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const index = this.#slots[slot] as number;
+      if (index === 0) break;
+      if (this.#hashes[index] === hash && this.#equals(index, source, start, end)) {
+        this.#last = index;
+        return index;
+      }
+      slot = (slot + 1) & mask;
+    }
+    return this.#add(source, start, end, hash, slot);
+  }
+
+  #add(source: AnyBytes, start: number, end: number, hash: number, slot: number): number {
+    const index = this.count + 1;
+    if (index >= this.ends.length) this.#growEnds();
+    this.bytes.append(source, start, end);
+    this.count = index;
+    this.ends[index] = this.bytes.length;
+    this.#hashes[index] = hash;
+    this.#slots[slot] = index;
+    this.#last = index;
+    if (index * 2 > this.#slots.length) this.#rehash(this.#slots.length * 2);
+    return index;
+  }
+
+  #equals(index: number, source: AnyBytes, start: number, end: number): boolean {
+    const from = this.ends[index - 1] as number;
+    if ((this.ends[index] as number) - from !== end - start) return false;
+    const bytes = this.bytes.bytes;
+    for (let at = from, other = start; other < end; at++, other++) {
+      if (bytes[at] !== source[other]) return false;
+    }
+    return true;
+  }
+
+  #growEnds(): void {
+    const ends = new Uint32Array(this.ends.length * 2);
+    ends.set(this.ends);
+    this.ends = ends;
+    const hashes = new Int32Array(ends.length);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
+  }
+
+  #rehash(slotCount: number): void {
+    const slots = slotCount === this.#slots.length ? this.#slots.fill(0) : new Int32Array(slotCount);
+    const mask = slotCount - 1;
+    for (let index = 1; index <= this.count; index++) {
+      let slot = (this.#hashes[index] as number) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = index;
+    }
+    this.#slots = slots;
+  }
+}
+
+/** FNV-1a (Fowler, Noll, Vo) over 32 bits, with a final mix so that low bits are good. */
+export function hashOf(source: AnyBytes, start: number, end: number): number {
+  let hash = 0x811c9dc5 | 0;
+  for (let index = start; index < end; index++) hash = Math.imul(hash ^ (source[index] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
+}

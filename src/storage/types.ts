@@ -1,0 +1,55 @@
+/** What storage tells the rest about a session's files: plain numbers and strings, so that it crosses threads. */
+
+/**
+ * Where a session's log ends, as last published. What lies behind `endPosition` of the tail segment, or in later segments,
+ * was never acknowledged: after the death of a worker it is cut away and written again.
+ */
+export interface SessionTail {
+  /** Seq of the newest entry; 0 when there is none. */
+  readonly head: number;
+  /** First seq of the segment that is appended to: its file name. 0: there is no segment yet. */
+  readonly segmentFirstSeq: number;
+  /** Size in bytes of the valid part of that segment. */
+  readonly endPosition: number;
+}
+
+/** One segment file as readers see it. */
+export interface SegmentInfo {
+  readonly firstSeq: number;
+  /** Seq of its newest entry; firstSeq - 1 when it holds none. */
+  readonly lastSeq: number;
+  /** Bytes that may be read: only published blocks. */
+  readonly sizeBytes: number;
+  readonly archived: boolean;
+}
+
+/** Entries (from…to, both included) that were kept and cannot be read any more. */
+export interface SeqRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** session.json: everything about a session but its entries. Times are ISO 8601 with milliseconds. */
+export interface SessionRecord {
+  readonly id: string;
+  appname?: string;
+  mode?: string;
+  platform?: string;
+  pid?: number;
+  /** Start time of the process from /proc (clock ticks since boot), so that a recycled pid is not taken for it. */
+  pid_start?: number;
+  boot_id?: string;
+  parent_session_id?: string;
+  jobid?: string;
+  metadata: Readonly<Record<string, unknown>>;
+  status: "active" | "ended";
+  created_at: string;
+  updated_at: string;
+  last_activity_at: string;
+  ended_at: string | null;
+  end_reason: string | null;
+  archived_at?: string;
+  original_bytes?: number;
+  archived_bytes?: number;
+  is_self?: boolean;
+}
