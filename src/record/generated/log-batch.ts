@@ -200,8 +200,21 @@ firstSeq():bigint {
   return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
 }
 
+/**
+ * Seq of each entry where they are not consecutive (filtered deltas and pages). Absent: first_seq + index.
+ */
+seqs(index: number):bigint|null {
+  const offset = this.bb!.__offset(this.bb_pos, 28);
+  return offset ? this.bb!.readUint64(this.bb!.__vector(this.bb_pos + offset) + index * 8) : BigInt(0);
+}
+
+seqsLength():number {
+  const offset = this.bb!.__offset(this.bb_pos, 28);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
 static startLogBatch(builder:flatbuffers.Builder) {
-  builder.startObject(12);
+  builder.startObject(13);
 }
 
 static addCount(builder:flatbuffers.Builder, count:number) {
@@ -392,6 +405,22 @@ static addFirstSeq(builder:flatbuffers.Builder, firstSeq:bigint) {
   builder.addFieldInt64(11, firstSeq, BigInt('0'));
 }
 
+static addSeqs(builder:flatbuffers.Builder, seqsOffset:flatbuffers.Offset) {
+  builder.addFieldOffset(12, seqsOffset, 0);
+}
+
+static createSeqsVector(builder:flatbuffers.Builder, data:bigint[]):flatbuffers.Offset {
+  builder.startVector(8, data.length, 8);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt64(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startSeqsVector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(8, numElems, 8);
+}
+
 static endLogBatch(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
@@ -405,7 +434,7 @@ static finishSizePrefixedLogBatchBuffer(builder:flatbuffers.Builder, offset:flat
   builder.finish(offset, 'TRLB', true);
 }
 
-static createLogBatch(builder:flatbuffers.Builder, count:number, timestampsOffset:flatbuffers.Offset, levelsOffset:flatbuffers.Offset, loggersOffset:flatbuffers.Offset, loggerIndexesOffset:flatbuffers.Offset, textOffset:flatbuffers.Offset, textEndsOffset:flatbuffers.Offset, templatesOffset:flatbuffers.Offset, templateIndexesOffset:flatbuffers.Offset, fieldsOffset:flatbuffers.Offset, fieldEndsOffset:flatbuffers.Offset, firstSeq:bigint):flatbuffers.Offset {
+static createLogBatch(builder:flatbuffers.Builder, count:number, timestampsOffset:flatbuffers.Offset, levelsOffset:flatbuffers.Offset, loggersOffset:flatbuffers.Offset, loggerIndexesOffset:flatbuffers.Offset, textOffset:flatbuffers.Offset, textEndsOffset:flatbuffers.Offset, templatesOffset:flatbuffers.Offset, templateIndexesOffset:flatbuffers.Offset, fieldsOffset:flatbuffers.Offset, fieldEndsOffset:flatbuffers.Offset, firstSeq:bigint, seqsOffset:flatbuffers.Offset):flatbuffers.Offset {
   LogBatch.startLogBatch(builder);
   LogBatch.addCount(builder, count);
   LogBatch.addTimestamps(builder, timestampsOffset);
@@ -419,6 +448,7 @@ static createLogBatch(builder:flatbuffers.Builder, count:number, timestampsOffse
   LogBatch.addFields(builder, fieldsOffset);
   LogBatch.addFieldEnds(builder, fieldEndsOffset);
   LogBatch.addFirstSeq(builder, firstSeq);
+  LogBatch.addSeqs(builder, seqsOffset);
   return LogBatch.endLogBatch(builder);
 }
 }

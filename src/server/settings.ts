@@ -1,0 +1,101 @@
+/** The settings of `tailrace serve` with their defaults: flag over environment over file over default. */
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+const sizeUnits: Readonly<Record<string, number>> = { "": 1, B: 1, KiB, MiB, GiB, TiB: 1024 * GiB };
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function parseWithUnit(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text);
+  const factor = match === null ? undefined : units[match[2] ?? ""];
+  return match === null || factor === undefined ? undefined : Math.round(Number(match[1]) * factor);
+}
+
+/** Returns bytes for `64KiB`, `50MiB`, `2GiB` or plain bytes. */
+export function tryParseSize(text: string): number | undefined {
+  return parseWithUnit(text, sizeUnits);
+}
+
+/** Returns milliseconds for `250ms`, `30s`, `15m`, `2h`, `7d`. */
+export function tryParseDuration(text: string): number | undefined {
+  return parseWithUnit(text, durationUnits);
+}
+
+function unitSchema(parse: (text: string) => number | undefined, example: string) {
+  return z.union([z.string(), z.number()]).transform((value, context) => {
+    const parsed = parse(String(value));
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: "custom", message: `"${value}" is not like ${example}` });
+    return z.NEVER;
+  });
+}
+
+const size = unitSchema(tryParseSize, "64KiB, 50MiB, 2GiB or 1048576");
+const duration = unitSchema(tryParseDuration, "250ms, 30s, 15m or 7d");
+/** `off` is 0: the feature does not run. */
+const sizeOrOff = z.preprocess((value) => (value === "off" ? 0 : value), size);
+const durationOrOff = z.preprocess((value) => (value === "off" ? "0ms" : value), duration);
+const names = z.preprocess(
+  (value) => (typeof value === "string" ? value.split(",").map((name) => name.trim()) : value),
+  z.array(z.string()),
+);
+
+/** The settings of `tailrace serve`; keys are the flags in camel case. Sizes in bytes, durations in ms, 0: off. */
+export const settingsSchema = z.strictObject({
+  host: z.string().default("127.0.0.1"),
+  port: z.coerce.number().int().min(0).max(65535).default(7420),
+  dataDir: z.string().default("./tailrace-data"),
+  /** Two even on small machines, so that one dying worker does not stop all intake. */
+  workers: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(Math.max(2, Math.min(8, availableParallelism() - 1))),
+  arenaBytes: size.default(256 * MiB),
+  /** Memory that bodies wait in between arrival and answer, all shards together. */
+  slabBytes: size.default(128 * MiB),
+  segmentBytes: size.default(64 * MiB),
+  bodyLimit: size.default(16 * MiB),
+  /** 0: max(512 MiB, 2 % of the disk), see storage. */
+  diskLowWater: sizeOrOff.optional(),
+  idleTimeout: durationOrOff.default(0),
+  livenessInterval: durationOrOff.default(30_000),
+  retainAge: durationOrOff.default(365 * 86_400_000),
+  retainCount: z.coerce.number().int().min(0).default(10_000),
+  retainBytes: sizeOrOff.default(10 * GiB),
+  retainInterval: durationOrOff.default(3_600_000),
+  sessionMaxBytes: sizeOrOff.default(0),
+  archiveAfter: durationOrOff.default(7 * 86_400_000),
+  parentSession: z.string().optional(),
+  forward: z.string().optional(),
+  allowHost: names.default([]),
+  allowOrigin: names.default([]),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** Entries that tests may ask a worker to die at; absent in production. */
+  testHooks: z.coerce.boolean().default(false),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Returns the settings from raw values (flags over environment over file over default), or the reasons why not. */
+export function parseSettings(raw: Readonly<Record<string, unknown>>): { settings: Settings } | { problems: string[] } {
+  const parsed = settingsSchema.safeParse(raw);
+  if (parsed.success) return { settings: parsed.data };
+  return { problems: parsed.error.issues.map((issue) => `${issue.path.join(".") || "settings"}: ${issue.message}`) };
+}
+
+/** Returns the settings that the environment gives: `TAILRACE_DATA_DIR` is `dataDir`. */
+export function settingsFromEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const key of Object.keys(settingsSchema.shape)) {
+    const name = `TAILRACE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+    const value = environment[name];
+    if (value !== undefined && value !== "") found[key] = value;
+  }
+  return found;
+}
