@@ -1,0 +1,339 @@
+/** Renders templates with the fields of an entry into message text: bytes to bytes (templates rules 3 to 9). */
+import { assert } from "../base/assert.ts";
+import { type AnyBytes, ByteColumn } from "../base/bytes.ts";
+import { limits } from "../config.ts";
+import type { Dictionary } from "./dictionary.hot.ts";
+import { containerKinds, FieldsIndex } from "./fields-index.hot.ts";
+import { appendEscaped, appendNumber, appendUnescaped } from "./json-text.hot.ts";
+import { OffsetMap } from "./offset-map.hot.ts";
+import { pieceStride, stepIsIndex, stepStride, type Template, TemplateCache } from "./template.ts";
+
+const quote = 0x22;
+const nine = 0x39;
+const openBracket = 0x5b;
+const openBrace = 0x7b;
+
+/** "…" */
+const ellipsis = new Uint8Array([0xe2, 0x80, 0xa6]);
+const arrayOpen = new Uint8Array([openBracket]);
+const arrayClose = new Uint8Array([0x5d]);
+const objectOpen = new Uint8Array([openBrace]);
+const objectClose = new Uint8Array([0x7d]);
+const separator = new Uint8Array([0x2c, 0x20]);
+const keyQuote = new Uint8Array([quote]);
+const keyEnd = new Uint8Array([quote, 0x3a, 0x20]);
+
+/** Longer numbers are remembered like containers: the rare way over strings takes as long as they are. */
+const numberSizeBytesPlain = 40;
+/** Fields are smaller than this, so that an offset and a depth make one key. */
+const fieldsSizeBytesMax = 2 ** 27;
+
+/** Bounds of rendering; `limits` of config.ts has them. */
+export interface RenderLimits {
+  readonly messageSizeBytesMax: number;
+  readonly renderDepthMax: number;
+  readonly templateCacheCountMax: number;
+  readonly templateCacheSizeBytesMax: number;
+}
+
+/** What a renderer has done since it was made. */
+export interface RenderCounters {
+  rendered: number;
+  /** Templates that broke the grammar and stood for themselves, those within fields too. */
+  malformed: number;
+  cacheMisses: number;
+  /** Messages that were cut. */
+  truncated: number;
+}
+
+/** One per thread: keeps parsed templates and its memory between entries. */
+export class Renderer {
+  readonly counters: RenderCounters = { rendered: 0, malformed: 0, cacheMisses: 0, truncated: 0 };
+  readonly #limits: RenderLimits;
+  readonly #cache: TemplateCache;
+  readonly #index: FieldsIndex;
+  /** Parsed templates of this block by their number. */
+  readonly #block: (Template | undefined)[] = [];
+  /** Where in the message a value was rendered, by its offset and depth: it is never rendered twice. */
+  readonly #rendered = new OffsetMap();
+  readonly #formatText = new ByteColumn(1024);
+  #fields: AnyBytes = ellipsis;
+  #fieldsStart = 0;
+  #target: ByteColumn = this.#formatText;
+  #messageStart = 0;
+  /** Length of the target from which on nothing more is needed. */
+  #stop = 0;
+  /** A lone surrogate was written, which may stand beside its other half. */
+  #hasHalves = false;
+  #pieceCount = 0;
+
+  constructor(bounds: RenderLimits = limits, hashSeed: number = Math.random() * 2 ** 32) {
+    assert(bounds.renderDepthMax < 16, "a depth takes four bits of a key");
+    this.#limits = bounds;
+    this.#cache = new TemplateCache(bounds.templateCacheCountMax, bounds.templateCacheSizeBytesMax);
+    this.#index = new FieldsIndex(hashSeed);
+  }
+
+  /** Bytes of fields looked at, members passed and placeholders filled so far: what hostile input costs. */
+  get workCount(): number {
+    return this.#index.workCount + this.#pieceCount;
+  }
+
+  /** Call when `templates` was cleared or truncated: template numbers mean something new. */
+  beginBlock(): void {
+    this.#block.length = 0;
+  }
+
+  /**
+   * Appends the text of template number `templateIndex` of `templates`, filled with the members of the object
+   * `fields[fieldsStart, fieldsEnd)`, to `target`. Never throws for what a client sent, never refuses.
+   * @param fields valid compact JSON, or an empty range for none. Not kept.
+   */
+  render(
+    templates: Dictionary,
+    templateIndex: number,
+    fields: AnyBytes,
+    fieldsStart: number,
+    fieldsEnd: number,
+    target: ByteColumn,
+  ): void {
+    assert(fieldsStart <= fieldsEnd && fieldsEnd <= fields.length, "the fields lie in the source");
+    assert(fieldsEnd - fieldsStart < fieldsSizeBytesMax, "fields are bounded");
+    this.counters.rendered++;
+    this.#fields = fields;
+    this.#fieldsStart = fieldsStart;
+    this.#target = target;
+    this.#messageStart = target.length;
+    // Two halves of a pair take six bytes until they are joined to four.
+    this.#stop = target.length + ((this.#limits.messageSizeBytesMax * 3) >> 1);
+    this.#hasHalves = false;
+    this.#rendered.clear();
+    const template = this.#templateOf(templates, templateIndex);
+    let container = -1;
+    if (fieldsStart < fieldsEnd && template.pieces.length > 0) {
+      this.#index.begin(fields, fieldsEnd);
+      container = this.#index.containerAt(fieldsStart);
+    }
+    this.#appendTemplate(template, container, 0);
+    this.#finish();
+  }
+
+  #templateOf(templates: Dictionary, templateIndex: number): Template {
+    assert(templateIndex > 0 && templateIndex <= templates.count, "the template is in the dictionary");
+    const known = templateIndex < this.#block.length ? this.#block[templateIndex] : undefined;
+    if (known?.kept) return known;
+    const template = this.#cached(templates.bytes.bytes, templates.start(templateIndex), templates.end(templateIndex), false);
+    if (template.kept && templateIndex <= this.#limits.templateCacheCountMax) {
+      while (this.#block.length <= templateIndex) this.#block.push(undefined);
+      this.#block[templateIndex] = template;
+    }
+    return template;
+  }
+
+  #cached(source: AnyBytes, start: number, end: number, localized: boolean): Template {
+    const template = this.#cache.find(source, start, end, localized);
+    this.counters.cacheMisses = this.#cache.missCount;
+    return template;
+  }
+
+  #appendTemplate(template: Template, container: number, depth: number): void {
+    if (template.hasHalves) this.#hasHalves = true;
+    // The cache may let go of the template while its own fields are rendered.
+    const { text, pieces, steps } = template;
+    if (template.malformed) {
+      this.counters.malformed++;
+      this.#append(text, 0, text.length);
+      return;
+    }
+    this.#pieceCount += pieces.length / pieceStride;
+    let step = 0;
+    for (let piece = 0; piece < pieces.length && this.#target.length <= this.#stop; piece += pieceStride) {
+      this.#append(text, pieces[piece]!, pieces[piece + 1]!);
+      const nameEnd = pieces[piece + 3]!;
+      const stepEnd = pieces[piece + 4]!;
+      if (nameEnd > 0 && container >= 0) {
+        let row = this.#index.find(container, text, pieces[piece + 2]!, nameEnd);
+        if (row < 0 && step < stepEnd) row = this.#follow(container, text, steps, step, stepEnd);
+        if (row >= 0) this.#appendValue(row, depth);
+      }
+      step = stepEnd;
+    }
+  }
+
+  /** Returns the row at the end of a path, or -1 when it leads nowhere. */
+  #follow(start: number, text: AnyBytes, steps: Int32Array, firstStep: number, stepEnd: number): number {
+    let container = start;
+    let row = -1;
+    for (let step = firstStep; step < stepEnd; step += stepStride) {
+      if (row >= 0) {
+        const at = this.#index.valueStart(row);
+        if (!isOpening(this.#fields[at]!)) return -1;
+        container = this.#index.containerAt(at);
+      }
+      row =
+        steps[step] === stepIsIndex
+          ? this.#index.item(container, steps[step + 1]!)
+          : this.#index.find(container, text, steps[step]!, steps[step + 1]!);
+      if (row < 0) return -1;
+    }
+    return row;
+  }
+
+  /** @param depth of the containers around the value. */
+  #appendValue(row: number, depth: number): void {
+    const start = this.#index.valueStart(row);
+    const end = this.#index.valueEnd(row);
+    const first = this.#fields[start]!;
+    if (first === quote) this.#appendString(row);
+    else if (isOpening(first)) this.#appendContainer(start, depth + 1);
+    else if (first > nine) this.#append(this.#fields, start, end);
+    else this.#appendNumber(start, end);
+  }
+
+  #appendString(row: number): void {
+    const start = this.#index.valueStart(row) + 1;
+    const end = this.#index.valueEnd(row) - 1;
+    if (!this.#index.isEscaped(row)) this.#append(this.#fields, start, end);
+    else if (appendUnescaped(this.#target, this.#fields, start, end)) this.#hasHalves = true;
+  }
+
+  #appendNumber(start: number, end: number): void {
+    if (end - start <= numberSizeBytesPlain) {
+      appendNumber(this.#target, this.#fields, start, end);
+    } else if (!this.#appendAgain(start, 0)) {
+      const from = this.#target.length;
+      appendNumber(this.#target, this.#fields, start, end);
+      this.#remember(start, 0, from);
+    }
+  }
+
+  #appendContainer(start: number, depth: number): void {
+    if (depth > this.#limits.renderDepthMax) {
+      this.#append(ellipsis, 0, ellipsis.length);
+      return;
+    }
+    const container = this.#index.containerAt(start);
+    const kind = this.#index.kind(container);
+    if (kind === containerKinds.text) {
+      this.#appendString(this.#index.mainRow(container));
+    } else if (!this.#appendAgain(start, depth)) {
+      const from = this.#target.length;
+      if (kind === containerKinds.array) this.#appendItems(container, depth);
+      else if (kind === containerKinds.object) this.#appendMembers(container, depth);
+      else this.#appendFormat(container, depth, kind === containerKinds.localized);
+      this.#remember(start, depth, from);
+    }
+  }
+
+  #appendItems(container: number, depth: number): void {
+    this.#append(arrayOpen, 0, arrayOpen.length);
+    const rowStart = this.#index.rowStart(container);
+    const rowEnd = this.#index.rowEnd(container);
+    for (let row = rowStart; row < rowEnd && this.#target.length <= this.#stop; row = this.#index.nextRow(row)) {
+      if (row > rowStart) this.#append(separator, 0, separator.length);
+      this.#appendValue(row, depth);
+    }
+    this.#append(arrayClose, 0, arrayClose.length);
+  }
+
+  #appendMembers(container: number, depth: number): void {
+    this.#append(objectOpen, 0, objectOpen.length);
+    const rowStart = this.#index.rowStart(container);
+    const rowEnd = this.#index.rowEnd(container);
+    for (let row = rowStart; row < rowEnd && this.#target.length <= this.#stop; row = this.#index.nextRow(row)) {
+      if (row > rowStart) this.#append(separator, 0, separator.length);
+      this.#append(keyQuote, 0, keyQuote.length);
+      const keys = this.#index.keyBytes(row);
+      if (this.#index.isKeyDecoded(row)) appendEscaped(this.#target, keys, this.#index.keyStart(row), this.#index.keyEnd(row));
+      else this.#append(keys, this.#index.keyStart(row), this.#index.keyEnd(row));
+      this.#append(keyEnd, 0, keyEnd.length);
+      this.#appendValue(row, depth);
+    }
+    this.#append(objectClose, 0, objectClose.length);
+  }
+
+  /** The object itself is the fields of its format. */
+  #appendFormat(container: number, depth: number, localized: boolean): void {
+    const row = this.#index.mainRow(container);
+    const start = this.#index.valueStart(row) + 1;
+    const end = this.#index.valueEnd(row) - 1;
+    if (this.#index.isEscaped(row)) {
+      this.#formatText.length = 0;
+      appendUnescaped(this.#formatText, this.#fields, start, end);
+      const template = this.#cached(this.#formatText.bytes, 0, this.#formatText.length, localized);
+      this.#appendTemplate(template, container, depth);
+    } else {
+      this.#appendTemplate(this.#cached(this.#fields, start, end, localized), container, depth);
+    }
+  }
+
+  /** Appends what the value at `start` gave before at this depth, if it was rendered before. */
+  #appendAgain(start: number, depth: number): boolean {
+    const slot = this.#rendered.find((start - this.#fieldsStart) * 16 + depth);
+    if (slot < 0) return false;
+    const from = this.#messageStart + this.#rendered.first(slot);
+    const to = this.#messageStart + this.#rendered.second(slot);
+    this.#target.reserve(to - from);
+    this.#append(this.#target.bytes, from, to);
+    return true;
+  }
+
+  #remember(start: number, depth: number, from: number): void {
+    const key = (start - this.#fieldsStart) * 16 + depth;
+    this.#rendered.set(key, from - this.#messageStart, this.#target.length - this.#messageStart);
+  }
+
+  /** Appends `source[start, end)`, or as much of it as can be needed. */
+  #append(source: AnyBytes, start: number, end: number): void {
+    const room = this.#stop + 1 - this.#target.length;
+    if (end - start <= room) this.#target.append(source, start, end);
+    else if (room > 0) this.#target.append(source, start, start + room);
+  }
+
+  #finish(): void {
+    const target = this.#target;
+    if (this.#hasHalves) joinHalves(target, this.#messageStart);
+    const sizeBytesMax = this.#limits.messageSizeBytesMax;
+    if (target.length - this.#messageStart <= sizeBytesMax) return;
+    this.counters.truncated++;
+    const bytes = target.bytes;
+    let cut = this.#messageStart + sizeBytesMax - ellipsis.length;
+    while ((bytes[cut]! & 0xc0) === 0x80) cut--;
+    target.length = cut;
+    target.append(ellipsis, 0, ellipsis.length);
+  }
+}
+
+function isOpening(byte: number): boolean {
+  return byte === openBrace || byte === openBracket;
+}
+
+/** Makes one character of two surrogates, each in three bytes, wherever they stand side by side behind `start`. */
+function joinHalves(target: ByteColumn, start: number): void {
+  const bytes = target.bytes;
+  const end = target.length;
+  let to = start;
+  let at = start;
+  while (at < end) {
+    const isPair =
+      bytes[at] === 0xed &&
+      at + 5 < end &&
+      bytes[at + 1]! >= 0xa0 &&
+      bytes[at + 1]! < 0xb0 &&
+      bytes[at + 3] === 0xed &&
+      bytes[at + 4]! >= 0xb0;
+    if (isPair) {
+      const high = ((bytes[at + 1]! & 0x0f) << 6) | (bytes[at + 2]! & 0x3f);
+      const low = ((bytes[at + 4]! & 0x0f) << 6) | (bytes[at + 5]! & 0x3f);
+      const code = 0x10000 + (high << 10) + low;
+      bytes[to++] = 0xf0 | (code >> 18);
+      bytes[to++] = 0x80 | ((code >> 12) & 0x3f);
+      bytes[to++] = 0x80 | ((code >> 6) & 0x3f);
+      bytes[to++] = 0x80 | (code & 0x3f);
+      at += 6;
+    } else {
+      bytes[to++] = bytes[at++]!;
+    }
+  }
+  target.length = to;
+}
