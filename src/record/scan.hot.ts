@@ -13,6 +13,8 @@ const everySet = 0xffffffff | 0;
  */
 export class BlockView {
   bytes: AnyBytes = noBytes;
+  /** The same memory, for reads of more than a byte. */
+  words = new DataView(noBytes.buffer as ArrayBufferLike);
   count = 0;
   firstSeq = 0;
   /** Bit n: an entry of level n may be in it. All bits of a bare payload. */
@@ -38,7 +40,6 @@ export class BlockView {
   fieldsSizeBytes = 0;
   /** Where the column of levels lies, a byte an entry; -1: no entry has a level. */
   levelsBase = -1;
-  #data = new DataView(noBytes.buffer as ArrayBufferLike);
   #table = 0;
   #vtable = 0;
   #timestamps = -1;
@@ -58,7 +59,7 @@ export class BlockView {
   openBlock(bytes: AnyBytes, offset: number): this {
     this.#look(bytes);
     assert(offset >= 0 && offset + blockHeaderSizeBytes <= bytes.length, "a block's header lies in the bytes");
-    const data = this.#data;
+    const data = this.words;
     assert(data.getUint32(offset + blockAt.magic, true) === blockMagic, "a block begins here");
     assert(data.getUint32(offset + blockAt.incompatibleFlags, true) === 0, "the payload lies in the block as it is");
     this.#openHeader(data, offset);
@@ -73,7 +74,7 @@ export class BlockView {
   openInflated(block: AnyBytes, offset: number, payload: AnyBytes, payloadOffset: number): this {
     assert(offset >= 0 && offset + blockHeaderSizeBytes <= block.length, "a block's header lies in the bytes");
     this.#look(block);
-    const data = this.#data;
+    const data = this.words;
     assert(data.getUint32(offset + blockAt.magic, true) === blockMagic, "a block begins here");
     assert(data.getUint32(offset + blockAt.incompatibleFlags, true) === blockFlags.lz4, "the payload was compressed");
     this.#openHeader(data, offset);
@@ -122,11 +123,11 @@ export class BlockView {
   }
 
   timeLow(index: number): number {
-    return this.#timestamps < 0 ? 0 : this.#data.getInt32(this.#timestamps + index * 8, true);
+    return this.#timestamps < 0 ? 0 : this.words.getInt32(this.#timestamps + index * 8, true);
   }
 
   timeHigh(index: number): number {
-    return this.#timestamps < 0 ? 0 : this.#data.getInt32(this.#timestamps + index * 8 + 4, true);
+    return this.#timestamps < 0 ? 0 : this.words.getInt32(this.#timestamps + index * 8 + 4, true);
   }
 
   level(index: number): number {
@@ -134,16 +135,16 @@ export class BlockView {
   }
 
   textStart(index: number): number {
-    return this.#textEnds < 0 ? this.textBase : this.textBase + this.#data.getUint32(this.#textEnds + index * 4, true);
+    return this.#textEnds < 0 ? this.textBase : this.textBase + this.words.getUint32(this.#textEnds + index * 4, true);
   }
 
   textEnd(index: number): number {
-    return this.#textEnds < 0 ? this.textBase : this.textBase + this.#data.getUint32(this.#textEnds + index * 4 + 4, true);
+    return this.#textEnds < 0 ? this.textBase : this.textBase + this.words.getUint32(this.#textEnds + index * 4 + 4, true);
   }
 
   /** Index of the entry's logger; 0: it has none. */
   loggerIndex(index: number): number {
-    return this.#loggerIndexes < 0 ? 0 : this.#data.getUint32(this.#loggerIndexes + index * 4, true);
+    return this.#loggerIndexes < 0 ? 0 : this.words.getUint32(this.#loggerIndexes + index * 4, true);
   }
 
   /** Where the name of logger `loggerIndex` (1…loggerCount) begins. */
@@ -157,7 +158,7 @@ export class BlockView {
 
   /** Index of the entry's template; 0: a plain entry. */
   templateIndex(index: number): number {
-    return this.#templateIndexes < 0 ? 0 : this.#data.getUint32(this.#templateIndexes + index * 4, true);
+    return this.#templateIndexes < 0 ? 0 : this.words.getUint32(this.#templateIndexes + index * 4, true);
   }
 
   /** Where the text of template `templateIndex` (1…templateCount) begins. */
@@ -171,18 +172,18 @@ export class BlockView {
 
   /** Where the entry's fields begin; at `fieldsEnd` when it has none. */
   fieldsStart(index: number): number {
-    return this.#fieldEnds < 0 ? this.textBase : this.#fieldsBase + this.#data.getUint32(this.#fieldEnds + index * 4, true);
+    return this.#fieldEnds < 0 ? this.textBase : this.#fieldsBase + this.words.getUint32(this.#fieldEnds + index * 4, true);
   }
 
   fieldsEnd(index: number): number {
-    return this.#fieldEnds < 0 ? this.textBase : this.#fieldsBase + this.#data.getUint32(this.#fieldEnds + index * 4 + 4, true);
+    return this.#fieldEnds < 0 ? this.textBase : this.#fieldsBase + this.words.getUint32(this.#fieldEnds + index * 4 + 4, true);
   }
 
   /** The words of the bytes: one view for as long as the same memory is opened, as with a ring. */
   #look(bytes: AnyBytes): void {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
-    this.#data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #openHeader(data: DataView, offset: number): void {
@@ -199,7 +200,7 @@ export class BlockView {
 
   #openTable(start: number, sizeBytes: number): void {
     assert(start >= 0 && sizeBytes >= 12 && start + sizeBytes <= this.bytes.length, "the payload lies in the bytes");
-    const data = this.#data;
+    const data = this.words;
     this.payloadStart = start;
     this.payloadSizeBytes = sizeBytes;
     const table = start + data.getUint32(start, true);
@@ -238,8 +239,8 @@ export class BlockView {
   /** Returns where the member lies, or -1 when it is absent. */
   #member(member: number): number {
     const slot = 4 + member * 2;
-    if (slot + 2 > this.#data.getUint16(this.#vtable, true)) return -1;
-    const inTable = this.#data.getUint16(this.#vtable + slot, true);
+    if (slot + 2 > this.words.getUint16(this.#vtable, true)) return -1;
+    const inTable = this.words.getUint16(this.#vtable + slot, true);
     return inTable === 0 ? -1 : this.#table + inTable;
   }
 
@@ -248,10 +249,10 @@ export class BlockView {
     const at = this.#member(member);
     this.#length = 0;
     if (at < 0) return -1;
-    const vector = at + this.#data.getUint32(at, true);
+    const vector = at + this.words.getUint32(at, true);
     const end = this.payloadStart + this.payloadSizeBytes;
     assert(vector + 4 <= end, "a vector begins in the payload");
-    this.#length = this.#data.getUint32(vector, true);
+    this.#length = this.words.getUint32(vector, true);
     assert(vector + 4 + this.#length * elementSizeBytes <= end, "a vector ends in the payload");
     return vector + 4;
   }
@@ -265,15 +266,15 @@ export class BlockView {
   #stringStart(vector: number, index: number): number {
     assert(index > 0 && vector >= 0, "the string exists");
     const slot = vector + (index - 1) * 4;
-    return slot + this.#data.getUint32(slot, true) + 4;
+    return slot + this.words.getUint32(slot, true) + 4;
   }
 
   #stringEnd(vector: number, index: number): number {
     const start = this.#stringStart(vector, index);
-    return start + this.#data.getUint32(start - 4, true);
+    return start + this.words.getUint32(start - 4, true);
   }
 
   #uint64(at: number): number {
-    return this.#data.getUint32(at, true) + this.#data.getUint32(at + 4, true) * wordFactor;
+    return this.words.getUint32(at, true) + this.words.getUint32(at + 4, true) * wordFactor;
   }
 }
