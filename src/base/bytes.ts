@@ -39,10 +39,13 @@ export function align8(value: number): number {
 /** A byte buffer that grows by doubling. `bytes` is replaced when it grows: do not keep a reference across `reserve`. */
 export class ByteColumn {
   bytes: OwnedBytes;
+  /** The same memory, for words at any offset; replaced together with `bytes`. */
+  view: DataView<ArrayBuffer>;
   length = 0;
 
   constructor(capacityBytes: number) {
     this.bytes = new Uint8Array(capacityBytes);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Makes room for `count` more bytes behind `length`. */
@@ -53,6 +56,7 @@ export class ByteColumn {
     const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   /** Appends `source[start, end)`. Copied: the caller keeps it. */

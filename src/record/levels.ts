@@ -9,7 +9,8 @@ export const levelNone = 0;
 export const levelInfo = 3;
 export const levelCritical = 6;
 
-const byName: ReadonlyMap<string, number> = new Map([
+/** Every spelling that intake takes, in lower case, with its level. */
+export const levelSpellings: ReadonlyMap<string, number> = new Map([
   ["trace", 1],
   ["veryverbose", 1],
   ["debug", 2],
@@ -27,7 +28,7 @@ const byName: ReadonlyMap<string, number> = new Map([
 
 /** Returns the level that `name` spells in any case, or -1. */
 export function levelOfName(name: string): number {
-  return byName.get(name.toLowerCase()) ?? -1;
+  return levelSpellings.get(name.toLowerCase()) ?? -1;
 }
 
 /** Returns the level of a pino number (10, 20 … 60; numbers between belong to the one below), or -1 outside 10…69. */

@@ -1,0 +1,309 @@
+/** Time stamps as intake spells them to int64 nanoseconds since the epoch (two words), and back to ISO 8601 text. */
+import { assert } from "../base/assert.ts";
+import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
+
+const wordRange = 4_294_967_296;
+const nanosecondsPerSecond = 1_000_000_000;
+const secondsPerDay = 86_400;
+/** int64 holds the seconds between these two whole, and of these two a part. */
+const secondsMax = 9_223_372_036;
+const secondsMin = -9_223_372_037;
+const nanosecondsOfSecondsMax = 854_775_807;
+const nanosecondsOfSecondsMin = 145_224_192;
+
+const hyphen = 0x2d;
+const plus = 0x2b;
+const colon = 0x3a;
+const dot = 0x2e;
+const space = 0x20;
+const letterT = 0x54;
+const letterZ = 0x5a;
+const letterE = 0x45;
+/** "2026-11-20T10:00:00" */
+const secondLength = 19;
+/** What `TimeWriter.write` needs at most: "2026-11-20T10:00:00.123456789Z". */
+export const timeTextSizeBytesMax = 30;
+
+/**
+ * Reads one time stamp at a time into `low` and `high`, which hold until the next read.
+ * It remembers the last second it read, because the entries of a batch tend to share it.
+ */
+export class TimeReader {
+  /** The words of the int64, as signed 32-bit integers. */
+  low = 0;
+  high = 0;
+  readonly #memo = new Uint8Array(secondLength);
+  #memoSeconds = 0;
+  #memoLow = 0;
+  #memoHigh = 0;
+  /** The memo's second lies in int64 whole. */
+  #memoWhole = false;
+
+  /**
+   * Reads RFC 3339 text (`T`, `t` or a space between date and time; `Z` or an offset; decimals beyond nine are cut; second 60
+   * is the first second of the next minute) or decimal digits, which are nanoseconds.
+   * @returns false when it is neither, or outside int64.
+   */
+  readText(bytes: AnyBytes, start: number, end: number): boolean {
+    assert(start >= 0 && start <= end && end <= bytes.length, "the text lies in the bytes");
+    if (end - start > secondLength && bytes[start + 4] === hyphen) return this.#readDate(bytes, start, end);
+    const digits = bytes[start] === hyphen ? start + 1 : start;
+    if (digits === end) return false;
+    for (let at = digits; at < end; at++) if ((bytes[at]! - 0x30) >>> 0 > 9) return false;
+    return this.#readDecimal(bytes, start, end, 0);
+  }
+
+  /** Reads a JSON number literal, which is milliseconds; what lies beyond the nanosecond is cut. */
+  readNumber(bytes: AnyBytes, start: number, end: number): boolean {
+    assert(start < end && end <= bytes.length, "the number lies in the bytes");
+    if (end - start > 15) return this.#readDecimal(bytes, start, end, 6);
+    let milliseconds = 0;
+    for (let at = start; at < end; at++) {
+      const digit = bytes[at]! - 0x30;
+      if (digit >>> 0 > 9) return this.#readDecimal(bytes, start, end, 6);
+      milliseconds = milliseconds * 10 + digit;
+    }
+    const seconds = Math.floor(milliseconds / 1000);
+    return this.#set(seconds, (milliseconds - seconds * 1000) * 1_000_000);
+  }
+
+  #readDate(bytes: AnyBytes, start: number, end: number): boolean {
+    if (!this.#isMemo(bytes, start) && !this.#readSecond(bytes, start)) return false;
+    let at = start + secondLength;
+    let nanoseconds = 0;
+    if (bytes[at] === dot) {
+      let scale = 100_000_000;
+      const from = ++at;
+      for (; at < end; at++) {
+        const digit = bytes[at]! - 0x30;
+        if (digit >>> 0 > 9) break;
+        nanoseconds += digit * scale;
+        scale = scale > 1 ? scale / 10 : 0;
+      }
+      if (at === from) return false;
+    }
+    if (at + 1 === end && (bytes[at]! & ~0x20) === letterZ) return this.#setInMemo(nanoseconds);
+    const zone = zoneSeconds(bytes, at, end);
+    return zone !== zoneInvalid && this.#set(this.#memoSeconds - zone, nanoseconds);
+  }
+
+  #isMemo(bytes: AnyBytes, start: number): boolean {
+    const memo = this.#memo;
+    for (let index = secondLength - 1; index >= 0; index--) if (memo[index] !== bytes[start + index]) return false;
+    return true;
+  }
+
+  /** Reads "2026-11-20T10:00:00" into the memo. */
+  #readSecond(bytes: AnyBytes, start: number): boolean {
+    const century = twoDigits(bytes, start);
+    const yearOfCentury = twoDigits(bytes, start + 2);
+    const month = twoDigits(bytes, start + 5);
+    const day = twoDigits(bytes, start + 8);
+    const hour = twoDigits(bytes, start + 11);
+    const minute = twoDigits(bytes, start + 14);
+    const second = twoDigits(bytes, start + 17);
+    if ((century | yearOfCentury | month | day | hour | minute | second) < 0) return false;
+    const year = century * 100 + yearOfCentury;
+    if (month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month)) return false;
+    if (hour > 23 || minute > 59 || second > 60) return false;
+    const separator = bytes[start + 10]!;
+    if (bytes[start + 7] !== hyphen || bytes[start + 13] !== colon || bytes[start + 16] !== colon) return false;
+    if ((separator & ~0x20) !== letterT && separator !== space) return false;
+    const seconds = daysFromDate(year, month, day) * secondsPerDay + hour * 3600 + minute * 60 + second;
+    this.#memoSeconds = seconds;
+    this.#memoWhole = seconds > secondsMin && seconds < secondsMax;
+    if (this.#memoWhole) {
+      this.#set(seconds, 0);
+      this.#memoLow = this.low >>> 0;
+      this.#memoHigh = this.high;
+    }
+    for (let index = 0; index < secondLength; index++) this.#memo[index] = bytes[start + index]!;
+    return true;
+  }
+
+  #setInMemo(nanoseconds: number): boolean {
+    if (!this.#memoWhole) return this.#set(this.#memoSeconds, nanoseconds);
+    const low = this.#memoLow + nanoseconds;
+    this.low = low | 0;
+    this.high = low < wordRange ? this.#memoHigh : this.#memoHigh + 1;
+    return true;
+  }
+
+  /** Reads a number literal times 10 ^ shift as nanoseconds; the fraction is cut. */
+  #readDecimal(bytes: AnyBytes, start: number, end: number, shift: number): boolean {
+    const negative = bytes[start] === hyphen;
+    const digits = negative ? start + 1 : start;
+    let point = digits;
+    while (point < end && (bytes[point]! - 0x30) >>> 0 <= 9) point++;
+    let mantissaEnd = point;
+    while (mantissaEnd < end && (bytes[mantissaEnd]! & ~0x20) !== letterE) mantissaEnd++;
+    let left = point - digits + shift + exponentOf(bytes, mantissaEnd, end);
+    let seconds = 0;
+    let nanoseconds = 0;
+    for (let at = digits; left > 0; at++) {
+      if (at === point && at < mantissaEnd) at++;
+      if (at >= mantissaEnd && seconds === 0 && nanoseconds === 0) break;
+      nanoseconds = nanoseconds * 10 + (at < mantissaEnd ? bytes[at]! - 0x30 : 0);
+      const carry = Math.floor(nanoseconds / nanosecondsPerSecond);
+      nanoseconds -= carry * nanosecondsPerSecond;
+      seconds = seconds * 10 + carry;
+      if (seconds > secondsMax + 1) return false;
+      left--;
+    }
+    if (!negative) return this.#set(seconds, nanoseconds);
+    return nanoseconds === 0 ? this.#set(-seconds, 0) : this.#set(-seconds - 1, nanosecondsPerSecond - nanoseconds);
+  }
+
+  /** Sets the words; false when they do not hold it. Halves of 16 bits keep every product below 2 ^ 53. */
+  #set(seconds: number, nanoseconds: number): boolean {
+    assert(nanoseconds >= 0 && nanoseconds < nanosecondsPerSecond, "a fraction of a second");
+    if (seconds > secondsMax || (seconds === secondsMax && nanoseconds > nanosecondsOfSecondsMax)) return false;
+    if (seconds < secondsMin || (seconds === secondsMin && nanoseconds < nanosecondsOfSecondsMin)) return false;
+    const upper = Math.floor(seconds / 65536);
+    const upperProduct = upper * nanosecondsPerSecond;
+    const upperHigh = Math.floor(upperProduct / 65536);
+    const rest = (upperProduct - upperHigh * 65536) * 65536 + (seconds - upper * 65536) * nanosecondsPerSecond + nanoseconds;
+    const carry = Math.floor(rest / wordRange);
+    this.low = (rest - carry * wordRange) | 0;
+    this.high = (upperHigh + carry) | 0;
+    return true;
+  }
+}
+
+/** Writes time stamps as text; it remembers the last second it wrote. */
+export class TimeWriter {
+  readonly #memo = new Uint8Array(secondLength);
+  /** Seconds since -(2 ^ 63) ns, so that they are never negative; -1: nothing is remembered. */
+  #memoSeconds = -1;
+
+  /**
+   * Writes `2026-11-20T10:00:00.123Z` at `offset` of `target`, with 3, 6 or 9 decimals, as many as needed.
+   * @returns the offset just past it.
+   */
+  write(low: number, high: number, target: OwnedBytes, offset: number): number {
+    assert(offset >= 0 && offset + timeTextSizeBytesMax <= target.length, "the target has room");
+    // Long division by 10 ^ 9 in digits of 16 bits; flipping the sign bit adds 2 ^ 63.
+    const biased = (high ^ 0x80000000) >>> 0;
+    let rest = biased % nanosecondsPerSecond;
+    let seconds = Math.floor(biased / nanosecondsPerSecond);
+    let digit = rest * 65536 + (low >>> 16);
+    let quotient = Math.floor(digit / nanosecondsPerSecond);
+    rest = digit - quotient * nanosecondsPerSecond;
+    seconds = seconds * 65536 + quotient;
+    digit = rest * 65536 + (low & 0xffff);
+    quotient = Math.floor(digit / nanosecondsPerSecond);
+    rest = digit - quotient * nanosecondsPerSecond;
+    seconds = seconds * 65536 + quotient;
+    // 2 ^ 63 ns are 9223372036 s and 854775808 ns.
+    let nanoseconds = rest - 854_775_808;
+    if (nanoseconds < 0) {
+      nanoseconds += nanosecondsPerSecond;
+      seconds -= 1;
+    }
+    if (seconds !== this.#memoSeconds) this.#render(seconds);
+    const memo = this.#memo;
+    for (let index = 0; index < secondLength; index++) target[offset + index] = memo[index]!;
+    return writeFraction(nanoseconds, target, offset + secondLength);
+  }
+
+  #render(seconds: number): void {
+    this.#memoSeconds = seconds;
+    const sinceEpoch = seconds - secondsMax;
+    const days = Math.floor(sinceEpoch / secondsPerDay);
+    const secondOfDay = sinceEpoch - days * secondsPerDay;
+    const memo = this.#memo;
+    writeDate(days, memo);
+    memo[10] = letterT;
+    writeTwo(Math.floor(secondOfDay / 3600), memo, 11);
+    memo[13] = colon;
+    writeTwo(Math.floor(secondOfDay / 60) % 60, memo, 14);
+    memo[16] = colon;
+    writeTwo(secondOfDay % 60, memo, 17);
+  }
+}
+
+const zoneInvalid = 0x7fffffff;
+
+/** Seconds of "+01:30", -5400 for "-01:30". */
+function zoneSeconds(bytes: AnyBytes, at: number, end: number): number {
+  if (end - at !== 6 || bytes[at + 3] !== colon) return zoneInvalid;
+  const sign = bytes[at]!;
+  const hour = twoDigits(bytes, at + 1);
+  const minute = twoDigits(bytes, at + 4);
+  if ((sign !== plus && sign !== hyphen) || (hour | minute) < 0 || hour > 23 || minute > 59) return zoneInvalid;
+  const seconds = hour * 3600 + minute * 60;
+  return sign === plus ? seconds : -seconds;
+}
+
+/** The number behind `e` at `at`, held within ±1000000; 0 when nothing is there. */
+function exponentOf(bytes: AnyBytes, at: number, end: number): number {
+  let exponent = 0;
+  let negative = false;
+  for (let index = at + 1; index < end; index++) {
+    const byte = bytes[index]!;
+    if (byte === hyphen) negative = true;
+    else if (byte !== plus) exponent = Math.min(exponent * 10 + byte - 0x30, 1_000_000);
+  }
+  return negative ? -exponent : exponent;
+}
+
+/** Two decimal digits, or -1. */
+function twoDigits(bytes: AnyBytes, at: number): number {
+  const tens = bytes[at]! - 0x30;
+  const ones = bytes[at + 1]! - 0x30;
+  if (tens >>> 0 > 9 || ones >>> 0 > 9) return -1;
+  return tens * 10 + ones;
+}
+
+function daysOfMonth(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+/** Days since 1970-01-01. Years begin in March here, so that the leap day is the last (H. Hinnant, days_from_civil). */
+function daysFromDate(year: number, month: number, day: number): number {
+  const marchYear = month > 2 ? year : year - 1;
+  const era = Math.floor(marchYear / 400);
+  const yearOfEra = marchYear - era * 400;
+  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
+  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+}
+
+/** Writes "2026-11-20" (civil_from_days of the same source). */
+function writeDate(days: number, target: OwnedBytes): void {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const dayOfEra = shifted - era * 146_097;
+  const leapDays = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  writeTwo(Math.floor(year / 100), target, 0);
+  writeTwo(year % 100, target, 2);
+  target[4] = hyphen;
+  writeTwo(month, target, 5);
+  target[7] = hyphen;
+  writeTwo(dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1, target, 8);
+}
+
+/** Writes ".123Z", ".123456Z" or ".123456789Z"; returns the offset past it. */
+function writeFraction(nanoseconds: number, target: OwnedBytes, offset: number): number {
+  const count = nanoseconds % 1_000_000 === 0 ? 3 : nanoseconds % 1000 === 0 ? 6 : 9;
+  let rest = count === 3 ? nanoseconds / 1_000_000 : count === 6 ? nanoseconds / 1000 : nanoseconds;
+  target[offset] = dot;
+  for (let at = offset + count; at > offset; at--) {
+    const quotient = Math.floor(rest / 10);
+    target[at] = 0x30 + rest - quotient * 10;
+    rest = quotient;
+  }
+  target[offset + count + 1] = letterZ;
+  return offset + count + 2;
+}
+
+function writeTwo(value: number, target: OwnedBytes, offset: number): void {
+  const tens = Math.floor(value / 10);
+  target[offset] = 0x30 + tens;
+  target[offset + 1] = 0x30 + value - tens * 10;
+}

@@ -1,0 +1,48 @@
+/** What decoders are given beside the body, and the limits they keep. */
+import type { AnyBytes, ByteColumn } from "../base/bytes.ts";
+import { limits } from "../config.ts";
+import type { Dictionary } from "../record/dictionary.hot.ts";
+
+/** Limits of a batch that settings may move. */
+export interface DecodeLimits {
+  /** One entry as sent. */
+  readonly entrySizeBytesMax: number;
+  /** Members of `fields` of one entry. */
+  readonly fieldCountMax: number;
+  /** Nesting of an entry's JSON, the entry's own object included; at most 32. */
+  readonly jsonDepthMax: number;
+  /** What the columns of one batch may come to; rendering may make much of little. */
+  readonly columnsSizeBytesMax: number;
+}
+
+/** The limits of config.ts. A block holds what was there before the batch, its header and keys too. */
+export const decodeLimitsDefault: DecodeLimits = {
+  entrySizeBytesMax: limits.entrySizeBytesMax,
+  fieldCountMax: limits.fieldCountMax,
+  jsonDepthMax: limits.jsonDepthMax,
+  columnsSizeBytesMax: limits.blockSizeBytesMax - 4 * limits.blockTargetSizeBytes,
+};
+
+/** What renders structured entries; `Renderer` of record/render.hot.ts is one. */
+export interface TemplateRenderer {
+  /** Is called when template numbers begin to mean something new. */
+  beginBlock(): void;
+  /** Appends the text of template `templateIndex` filled with the object at fields[fieldsStart, fieldsEnd) to `target`. */
+  render(
+    templates: Dictionary,
+    templateIndex: number,
+    fields: AnyBytes,
+    fieldsStart: number,
+    fieldsEnd: number,
+    target: ByteColumn,
+  ): void;
+}
+
+/** What holds for a whole batch. */
+export interface DecodeContext {
+  /** Words of the receive time, int64 nanoseconds: what entries without a time stamp get. */
+  receivedLow: number;
+  receivedHigh: number;
+  readonly renderer: TemplateRenderer;
+  readonly limits: DecodeLimits;
+}

@@ -1,0 +1,379 @@
+/**
+ * Walks JSON (RFC 8259) in bytes: finds where things end, copies strings and values, and notes where the text is broken.
+ *
+ * Positions (`at`) are offsets in the scanner's own padded copy of the body. Behind the body stand zeros, which no rule of
+ * JSON accepts, so loops need no look at the end. Methods return the position behind what they read, or -1 after a fault.
+ */
+import { assert } from "../base/assert.ts";
+import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
+import { appendWords, specialsOf, whichByte, wordOf, wordSlackBytes } from "../base/words.hot.ts";
+
+/** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */
+const padSizeBytes = 32;
+const capacityBytesInitial = 256 * 1024;
+/** A larger copy is let go at the next body that does not need it. */
+const keptSizeBytesMax = 16 * 1024 * 1024;
+
+/** Why scanning stopped. */
+export const fault = { none: 0, syntax: 1, tooDeep: 2, tooLarge: 3 } as const;
+
+export const quote = 0x22;
+export const comma = 0x2c;
+const minus = 0x2d;
+export const openBracket = 0x5b;
+export const closeBracket = 0x5d;
+export const openBrace = 0x7b;
+export const closeBrace = 0x7d;
+export const space = 0x20;
+export const lineFeed = 0x0a;
+const tab = 0x09;
+export const carriageReturn = 0x0d;
+const plus = 0x2b;
+const dot = 0x2e;
+const zero = 0x30;
+const colon = 0x3a;
+const backslash = 0x5c;
+const letterU = 0x75;
+
+const wordTrue = wordOf("true");
+const wordFals = wordOf("fals");
+const wordNull = wordOf("null");
+
+/** Bit n: `{`, `[` and the like at depth n is an array; 32 bits are what a small integer holds. */
+const depthLimit = 32;
+
+/** What stands behind a backslash for which character; 0: nothing may. `u` is another matter. */
+const escapes = new Uint8Array(256);
+for (const [name, character] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
+  escapes[(name as string).charCodeAt(0)] = (character as string).charCodeAt(0);
+}
+
+export class JsonScanner {
+  /** The body lies at [begin, end). */
+  bytes: OwnedBytes = new Uint8Array(capacityBytesInitial);
+  view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
+  begin = 0;
+  end = 0;
+  /** Where the entry passes its limit: nothing is copied from here on. */
+  stop = 0;
+  /** Levels of nesting that `skipValue` takes; at most 32. */
+  depthMax: number = depthLimit;
+  /** Whether a line feed is white space; in NDJSON it ends the text. */
+  lineFeedIsWhite = true;
+  fault: number = fault.none;
+  /** Offset in the body. */
+  faultOffset = 0;
+  /** White space was skipped since this was cleared. */
+  spaced = false;
+  /** The string that was skipped last has an escape. */
+  escaped = false;
+  /** Members of the object that was skipped last, nested ones not counted. */
+  memberCount = 0;
+  /** The string that `readString` found: it lies in `source`, until the next read with the same scratch column. */
+  source: OwnedBytes = this.bytes;
+  sourceStart = 0;
+  sourceEnd = 0;
+
+  /** Takes a private copy of `body[start, end)`, so that nothing moves under the scanner. */
+  load(body: AnyBytes, start: number, end: number): void {
+    assert(start >= 0 && start <= end && end <= body.length, "the range lies in the body");
+    // Copying from shared memory is eight times slower when the two sides are not aligned alike.
+    const begin = Math.min((body.byteOffset + start) & 7, start);
+    const size = begin + end - start;
+    const needed = size + padSizeBytes;
+    if (needed > this.bytes.length || (this.bytes.length > keptSizeBytesMax && needed <= keptSizeBytesMax)) {
+      this.bytes = new Uint8Array(Math.max(needed, capacityBytesInitial));
+      this.view = new DataView(this.bytes.buffer);
+    }
+    this.bytes.set(body.subarray(start - begin, end));
+    this.bytes.fill(0, size, needed);
+    this.begin = begin;
+    this.end = size;
+    this.stop = size;
+    this.fault = fault.none;
+    this.source = this.bytes;
+  }
+
+  /** Notes a fault at `at`; returns -1. */
+  fail(kind: number, at: number): number {
+    this.fault = kind;
+    this.faultOffset = Math.min(at, this.end) - this.begin;
+    return -1;
+  }
+
+  /** Skips white space. */
+  white(at: number): number {
+    const bytes = this.bytes;
+    const start = at;
+    for (;;) {
+      const byte = bytes[at]!;
+      if (byte > space) break;
+      if (byte !== space && byte !== tab && byte !== carriageReturn && (byte !== lineFeed || !this.lineFeedIsWhite)) break;
+      at++;
+    }
+    if (at > start) this.spaced = true;
+    return at;
+  }
+
+  /** Skips the colon at `at` and the white space around it. */
+  colon(at: number): number {
+    const bytes = this.bytes;
+    if (bytes[at]! <= space) at = this.white(at);
+    if (bytes[at] !== colon) return this.fail(fault.syntax, at);
+    return bytes[at + 1]! <= space ? this.white(at + 1) : at + 1;
+  }
+
+  /** Skips the string whose first character is at `at`, and tells in `escaped` whether it has escapes. */
+  skipString(at: number): number {
+    const view = this.view;
+    this.escaped = false;
+    for (;;) {
+      const special = specialsOf(view.getInt32(at, true));
+      if (special === 0) {
+        at += 4;
+        continue;
+      }
+      at += whichByte(special);
+      const byte = this.bytes[at]!;
+      if (byte === quote) return at + 1;
+      if (byte !== backslash) return this.fail(fault.syntax, at);
+      const next = this.#skipEscape(at);
+      if (next < 0) return -1;
+      this.escaped = true;
+      at = next;
+    }
+  }
+
+  /** Finds the text of the string whose first character is at `at`; one with escapes is written to `scratch`. */
+  readString(at: number, scratch: ByteColumn): number {
+    const next = this.skipString(at);
+    if (next < 0) return -1;
+    if (this.escaped) {
+      if (next > this.stop) return this.fail(fault.tooLarge, this.stop);
+      scratch.length = 0;
+      scratch.reserve(next - at + wordSlackBytes);
+      this.copyString(at, scratch);
+      this.source = scratch.bytes;
+      this.sourceStart = 0;
+      this.sourceEnd = scratch.length;
+    } else {
+      this.source = this.bytes;
+      this.sourceStart = at;
+      this.sourceEnd = next - 1;
+    }
+    return next;
+  }
+
+  /**
+   * Appends the text of the string whose first character is at `at`; a lone surrogate becomes its three-byte form.
+   * @param target has room for the bytes from `at` up to `stop`, and a word more.
+   */
+  copyString(at: number, target: ByteColumn): number {
+    const view = this.view;
+    const out = target.view;
+    const stop = this.stop;
+    let to = target.length;
+    while (at < stop) {
+      const word = view.getInt32(at, true);
+      out.setInt32(to, word, true);
+      const special = specialsOf(word);
+      if (special === 0) {
+        at += 4;
+        to += 4;
+        continue;
+      }
+      const before = whichByte(special);
+      at += before;
+      target.length = to + before;
+      const byte = this.bytes[at]!;
+      if (byte === quote) return at + 1;
+      if (byte !== backslash) return this.fail(fault.syntax, at);
+      at = this.#copyEscape(at, target);
+      if (at < 0) return -1;
+      to = target.length;
+    }
+    return this.fail(stop < this.end ? fault.tooLarge : fault.syntax, stop);
+  }
+
+  /** Appends the value at [at, next), which was skipped before, without white space outside strings. */
+  copyValue(at: number, next: number, target: ByteColumn): void {
+    if (!this.spaced) {
+      appendWords(target, this.view, at, next);
+      return;
+    }
+    target.reserve(next - at + wordSlackBytes);
+    const bytes = this.bytes;
+    while (at < next) {
+      const byte = bytes[at]!;
+      if (byte === quote) {
+        const end = this.skipString(at + 1);
+        appendWords(target, this.view, at, end);
+        at = end;
+      } else {
+        if (byte > space) target.bytes[target.length++] = byte;
+        at++;
+      }
+    }
+  }
+
+  /** Skips the value at `at`, without recursion; tells in `spaced` and `memberCount` what it saw. */
+  skipValue(at: number): number {
+    const bytes = this.bytes;
+    const depthMax = this.depthMax;
+    let depth = 0;
+    let arrays = 0;
+    this.spaced = false;
+    this.memberCount = 0;
+    for (;;) {
+      // Here stands a value.
+      const byte = bytes[at]!;
+      if (byte === quote) {
+        at = this.skipString(at + 1);
+      } else if (byte === openBrace || byte === openBracket) {
+        if (depth === depthMax) return this.fail(fault.tooDeep, at);
+        depth++;
+        const bit = 1 << (depth - 1);
+        arrays = byte === openBracket ? arrays | bit : arrays & ~bit;
+        at++;
+        if (bytes[at]! <= space) at = this.white(at);
+        if (byte === openBracket) {
+          if (bytes[at] !== closeBracket) continue;
+        } else if (bytes[at] !== closeBrace) {
+          at = this.#skipName(at, depth);
+          if (at < 0) return -1;
+          continue;
+        }
+      } else {
+        at = this.#skipScalar(at);
+      }
+      if (at < 0) return -1;
+      // Here a value is over: close what ends here, then go on to the next one.
+      for (;;) {
+        if (depth === 0) return at;
+        if (bytes[at]! <= space) at = this.white(at);
+        const isArray = (arrays & (1 << (depth - 1))) !== 0;
+        const after = bytes[at]!;
+        if (after === comma) {
+          at++;
+          if (bytes[at]! <= space) at = this.white(at);
+          if (isArray) break;
+          at = this.#skipName(at, depth);
+          if (at < 0) return -1;
+          break;
+        }
+        if (after !== (isArray ? closeBracket : closeBrace)) return this.fail(fault.syntax, at);
+        at++;
+        depth--;
+      }
+    }
+  }
+
+  /** Skips the name at `at` and its colon. */
+  #skipName(at: number, depth: number): number {
+    if (this.bytes[at] !== quote) return this.fail(fault.syntax, at);
+    if (depth === 1) this.memberCount++;
+    at = this.skipString(at + 1);
+    return at < 0 ? -1 : this.colon(at);
+  }
+
+  #skipScalar(at: number): number {
+    const word = this.view.getInt32(at, true);
+    if (word === wordTrue || word === wordNull) return at + 4;
+    if (word === wordFals && this.bytes[at + 4] === 0x65) return at + 5;
+    return this.skipNumber(at);
+  }
+
+  /** Skips the number at `at`. */
+  skipNumber(at: number): number {
+    const bytes = this.bytes;
+    if (bytes[at] === minus) at++;
+    const first = bytes[at]! - zero;
+    if (first >>> 0 > 9) return this.fail(fault.syntax, at);
+    at++;
+    if (first > 0) while ((bytes[at]! - zero) >>> 0 <= 9) at++;
+    if (bytes[at] === dot) {
+      at = this.#skipDigits(at + 1);
+      if (at < 0) return -1;
+    }
+    if ((bytes[at]! | 0x20) === 0x65) {
+      at++;
+      if (bytes[at] === plus || bytes[at] === minus) at++;
+      at = this.#skipDigits(at);
+    }
+    return at;
+  }
+
+  #skipDigits(at: number): number {
+    const bytes = this.bytes;
+    if ((bytes[at]! - zero) >>> 0 > 9) return this.fail(fault.syntax, at);
+    while ((bytes[at]! - zero) >>> 0 <= 9) at++;
+    return at;
+  }
+
+  /** Skips the escape whose backslash is at `at`. */
+  #skipEscape(at: number): number {
+    const name = this.bytes[at + 1]!;
+    if (name === letterU) return this.#hexOf(at + 2) < 0 ? this.fail(fault.syntax, at) : at + 6;
+    return escapes[name] === 0 ? this.fail(fault.syntax, at) : at + 2;
+  }
+
+  /** Appends the character of the escape at `at`: never more bytes than it has. */
+  #copyEscape(at: number, target: ByteColumn): number {
+    const bytes = this.bytes;
+    const name = bytes[at + 1]!;
+    if (name !== letterU) {
+      if (escapes[name] === 0) return this.fail(fault.syntax, at);
+      target.bytes[target.length++] = escapes[name]!;
+      return at + 2;
+    }
+    const unit = this.#hexOf(at + 2);
+    if (unit < 0) return this.fail(fault.syntax, at);
+    at += 6;
+    if (unit >= 0xd800 && unit < 0xdc00 && bytes[at] === backslash && bytes[at + 1] === letterU) {
+      const other = this.#hexOf(at + 2);
+      if (other >= 0xdc00 && other < 0xe000) {
+        putCodePoint(target, 0x10000 + ((unit - 0xd800) << 10) + (other - 0xdc00));
+        return at + 6;
+      }
+    }
+    putCodePoint(target, unit);
+    return at;
+  }
+
+  /** The number of four hexadecimal digits, or -1. */
+  #hexOf(at: number): number {
+    const bytes = this.bytes;
+    let value = 0;
+    for (let index = 0; index < 4; index++) {
+      const byte = bytes[at + index]!;
+      const letter = byte | 0x20;
+      if ((byte - zero) >>> 0 <= 9) value = value * 16 + byte - zero;
+      else if (letter >= 0x61 && letter <= 0x66) value = value * 16 + letter - 0x57;
+      else return -1;
+    }
+    return value;
+  }
+}
+
+/** Appends a code point in UTF-8, a surrogate like any other (WTF-8). */
+function putCodePoint(target: ByteColumn, point: number): void {
+  const bytes = target.bytes;
+  let at = target.length;
+  assert(at + 4 <= bytes.length, "room was reserved");
+  if (point < 0x80) {
+    bytes[at++] = point;
+  } else if (point < 0x800) {
+    bytes[at++] = 0xc0 | (point >> 6);
+    bytes[at++] = 0x80 | (point & 0x3f);
+  } else if (point < 0x10000) {
+    bytes[at++] = 0xe0 | (point >> 12);
+    bytes[at++] = 0x80 | ((point >> 6) & 0x3f);
+    bytes[at++] = 0x80 | (point & 0x3f);
+  } else {
+    bytes[at++] = 0xf0 | (point >> 18);
+    bytes[at++] = 0x80 | ((point >> 12) & 0x3f);
+    bytes[at++] = 0x80 | ((point >> 6) & 0x3f);
+    bytes[at++] = 0x80 | (point & 0x3f);
+  }
+  target.length = at;
+}
