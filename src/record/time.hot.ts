@@ -1,6 +1,6 @@
-/** Time stamps as intake spells them to int64 nanoseconds since the epoch (two words), and back to ISO 8601 text. */
+/** Time stamps as intake spells them to int64 nanoseconds since the epoch (two words). */
 import { assert } from "../base/assert.ts";
-import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
+import type { AnyBytes } from "../base/bytes.ts";
 
 const wordRange = 4_294_967_296;
 const nanosecondsPerSecond = 1_000_000_000;
@@ -21,8 +21,6 @@ const letterZ = 0x5a;
 const letterE = 0x45;
 /** "2026-11-20T10:00:00" */
 const secondLength = 19;
-/** What `TimeWriter.write` needs at most: "2026-11-20T10:00:00.123456789Z". */
-export const timeTextSizeBytesMax = 30;
 
 /**
  * Reads one time stamp at a time into `low` and `high`, which hold until the next read.
@@ -170,58 +168,6 @@ export class TimeReader {
   }
 }
 
-/** Writes time stamps as text; it remembers the last second it wrote. */
-export class TimeWriter {
-  readonly #memo = new Uint8Array(secondLength);
-  /** Seconds since -(2 ^ 63) ns, so that they are never negative; -1: nothing is remembered. */
-  #memoSeconds = -1;
-
-  /**
-   * Writes `2026-11-20T10:00:00.123Z` at `offset` of `target`, with 3, 6 or 9 decimals, as many as needed.
-   * @returns the offset just past it.
-   */
-  write(low: number, high: number, target: OwnedBytes, offset: number): number {
-    assert(offset >= 0 && offset + timeTextSizeBytesMax <= target.length, "the target has room");
-    // Long division by 10 ^ 9 in digits of 16 bits; flipping the sign bit adds 2 ^ 63.
-    const biased = (high ^ 0x80000000) >>> 0;
-    let rest = biased % nanosecondsPerSecond;
-    let seconds = Math.floor(biased / nanosecondsPerSecond);
-    let digit = rest * 65536 + (low >>> 16);
-    let quotient = Math.floor(digit / nanosecondsPerSecond);
-    rest = digit - quotient * nanosecondsPerSecond;
-    seconds = seconds * 65536 + quotient;
-    digit = rest * 65536 + (low & 0xffff);
-    quotient = Math.floor(digit / nanosecondsPerSecond);
-    rest = digit - quotient * nanosecondsPerSecond;
-    seconds = seconds * 65536 + quotient;
-    // 2 ^ 63 ns are 9223372036 s and 854775808 ns.
-    let nanoseconds = rest - 854_775_808;
-    if (nanoseconds < 0) {
-      nanoseconds += nanosecondsPerSecond;
-      seconds -= 1;
-    }
-    if (seconds !== this.#memoSeconds) this.#render(seconds);
-    const memo = this.#memo;
-    for (let index = 0; index < secondLength; index++) target[offset + index] = memo[index]!;
-    return writeFraction(nanoseconds, target, offset + secondLength);
-  }
-
-  #render(seconds: number): void {
-    this.#memoSeconds = seconds;
-    const sinceEpoch = seconds - secondsMax;
-    const days = Math.floor(sinceEpoch / secondsPerDay);
-    const secondOfDay = sinceEpoch - days * secondsPerDay;
-    const memo = this.#memo;
-    writeDate(days, memo);
-    memo[10] = letterT;
-    writeTwo(Math.floor(secondOfDay / 3600), memo, 11);
-    memo[13] = colon;
-    writeTwo(Math.floor(secondOfDay / 60) % 60, memo, 14);
-    memo[16] = colon;
-    writeTwo(secondOfDay % 60, memo, 17);
-  }
-}
-
 const zoneInvalid = 0x7fffffff;
 
 /** Seconds of "+01:30", -5400 for "-01:30". */
@@ -267,43 +213,4 @@ function daysFromDate(year: number, month: number, day: number): number {
   const yearOfEra = marchYear - era * 400;
   const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
   return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
-}
-
-/** Writes "2026-11-20" (civil_from_days of the same source). */
-function writeDate(days: number, target: OwnedBytes): void {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const leapDays = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
-  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365);
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  writeTwo(Math.floor(year / 100), target, 0);
-  writeTwo(year % 100, target, 2);
-  target[4] = hyphen;
-  writeTwo(month, target, 5);
-  target[7] = hyphen;
-  writeTwo(dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1, target, 8);
-}
-
-/** Writes ".123Z", ".123456Z" or ".123456789Z"; returns the offset past it. */
-function writeFraction(nanoseconds: number, target: OwnedBytes, offset: number): number {
-  const count = nanoseconds % 1_000_000 === 0 ? 3 : nanoseconds % 1000 === 0 ? 6 : 9;
-  let rest = count === 3 ? nanoseconds / 1_000_000 : count === 6 ? nanoseconds / 1000 : nanoseconds;
-  target[offset] = dot;
-  for (let at = offset + count; at > offset; at--) {
-    const quotient = Math.floor(rest / 10);
-    target[at] = 0x30 + rest - quotient * 10;
-    rest = quotient;
-  }
-  target[offset + count + 1] = letterZ;
-  return offset + count + 2;
-}
-
-function writeTwo(value: number, target: OwnedBytes, offset: number): void {
-  const tens = Math.floor(value / 10);
-  target[offset] = 0x30 + tens;
-  target[offset + 1] = 0x30 + value - tens * 10;
 }

@@ -3,7 +3,17 @@ import { ByteColumn } from "../base/bytes.ts";
 import type { ColumnsMark, EntryColumns } from "../record/columns.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { EntryDecoder } from "./decode-entry.hot.ts";
-import { closeBrace, closeBracket, comma, fault, type JsonScanner, openBrace, openBracket, quote, space } from "./json-scan.hot.ts";
+import {
+  closeBrace,
+  closeBracket,
+  comma,
+  fault,
+  type JsonScanner,
+  openBrace,
+  openBracket,
+  quote,
+  space,
+} from "./json-scan.hot.ts";
 import { member, memberAt, memberOf } from "./members.hot.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 import { refusalOfEntry, refusalOfItem, refusalOfScan } from "./refusals.ts";

@@ -5,7 +5,7 @@
  * JSON accepts, so loops need no look at the end. Methods return the position behind what they read, or -1 after a fault.
  */
 import { assert } from "../base/assert.ts";
-import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
+import type { AnyBytes, ByteColumn, OwnedBytes } from "../base/bytes.ts";
 import { appendWords, specialsOf, whichByte, wordOf, wordSlackBytes } from "../base/words.hot.ts";
 
 /** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */

@@ -20,7 +20,22 @@ const expectations: Readonly<Record<string, string>> = {
 };
 
 /** Which member of the contract a number stands for, aliases resolved. */
-const canonicalNames = ["", "timestamp", "timestamp", "timestamp", "timestamp", "level", "logger", "logger", "message", "message", "format", "fields", "fields", ""];
+const canonicalNames = [
+  "",
+  "timestamp",
+  "timestamp",
+  "timestamp",
+  "timestamp",
+  "level",
+  "logger",
+  "logger",
+  "message",
+  "message",
+  "format",
+  "fields",
+  "fields",
+  "",
+];
 
 /** Returns the refusal for a fault outside of any entry. */
 export function refusalOfScan(scanner: JsonScanner): Refusal {
