@@ -36,6 +36,33 @@ export function align8(value: number): number {
   return Math.ceil(value / 8) * 8;
 }
 
+/** Returns the little-endian u32 at `offset`, of any alignment. */
+export function readUint32(bytes: AnyBytes, offset: number): number {
+  assert(offset >= 0 && offset + 4 <= bytes.length, "the word lies in the bytes");
+  const low = (bytes[offset] as number) | ((bytes[offset + 1] as number) << 8);
+  return (low | ((bytes[offset + 2] as number) << 16) | ((bytes[offset + 3] as number) << 24)) >>> 0;
+}
+
+/** Returns the little-endian u64 at `offset` as a number, exact up to 2^53. */
+export function readUint64(bytes: AnyBytes, offset: number): number {
+  return readUint32(bytes, offset) + readUint32(bytes, offset + 4) * 2 ** 32;
+}
+
+/** Writes `value` as a little-endian u32 at `offset`. */
+export function writeUint32(bytes: AnyBytes, offset: number, value: number): void {
+  assert(offset >= 0 && offset + 4 <= bytes.length, "the word lies in the bytes");
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+  bytes[offset + 2] = value >>> 16;
+  bytes[offset + 3] = value >>> 24;
+}
+
+/** Writes `value`, a whole number below 2^53, as a little-endian u64 at `offset`. */
+export function writeUint64(bytes: AnyBytes, offset: number, value: number): void {
+  writeUint32(bytes, offset, value % 2 ** 32);
+  writeUint32(bytes, offset + 4, Math.floor(value / 2 ** 32));
+}
+
 /** A byte buffer that grows by doubling. `bytes` is replaced when it grows: do not keep a reference across `reserve`. */
 export class ByteColumn {
   bytes: OwnedBytes;

@@ -7,7 +7,7 @@
 export interface SessionTail {
   /** Seq of the newest entry; 0 when there is none. */
   readonly head: number;
-  /** First seq of the segment that is appended to: its file name. 0: there is no segment yet. */
+  /** First seq of the segment that is appended to: its file name. 0: the next append starts a segment. */
   readonly segmentFirstSeq: number;
   /** Size in bytes of the valid part of that segment. */
   readonly endPosition: number;
@@ -23,10 +23,30 @@ export interface SegmentInfo {
   readonly archived: boolean;
 }
 
+/** Why storage could not do something: the machine's error, told once per session and job. Clonable. */
+export interface StorageFailure {
+  readonly kind: "failure";
+  /** Code of the errno: `ENOSPC`, `EFBIG`, `EIO` …; `ETAILRACE`: the files themselves forbid it, trying again will not help. */
+  readonly code: string;
+  /** What, which file, what to do. */
+  readonly message: string;
+}
+
 /** Entries (from…to, both included) that were kept and cannot be read any more. */
 export interface SeqRange {
   readonly from: number;
   readonly to: number;
+}
+
+/** What may be believed of files without reading them whole. */
+export interface Trust {
+  /**
+   * The machine did not restart since the files were written: the page cache is whole, so that only the last write of a
+   * killed process can be torn, and that shows at the end of the file.
+   */
+  readonly sameBoot: boolean;
+  /** Files that were last written before this time were synced by a clean stop. */
+  readonly syncedBeforeMs: number;
 }
 
 /** session.json: everything about a session but its entries. Times are ISO 8601 with milliseconds. */

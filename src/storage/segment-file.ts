@@ -1,0 +1,109 @@
+/** Opens segment files for reading: their header or what stands in for a damaged one, and their index made from blocks. */
+import { ByteColumn, readUint32 } from "../base/bytes.ts";
+import type { SessionId } from "../base/ids.ts";
+import { blockAt, blockHeaderSizeBytes } from "../record/block.ts";
+import { blockFirstSeq, blockKeysOffset, blockKeysSize, checkBlockHeader } from "../record/block-header.ts";
+import { BlockWalk, crcUnknown, type WalkDepth } from "./block-walk.ts";
+import { readWhole, tryReadFile } from "./file-tools.ts";
+import type { FileWindow } from "./file-window.ts";
+import type { FileLayer } from "./files.ts";
+import { segmentName, sidecarName } from "./paths.ts";
+import { decodeSegmentHeader, segmentHeaderSizeBytes } from "./segment-header.ts";
+import { SegmentIndex, type Sidecar, tryDecodeSidecar } from "./segment-index.ts";
+
+/** What is needed to read a segment's blocks. */
+export interface SegmentKey {
+  readonly firstSeq: number;
+  readonly saltLow: number;
+  readonly saltHigh: number;
+  /** CRC that the first block carries as `previousCrc`; `crcUnknown` when the file header is damaged. */
+  readonly headerCrc: number;
+}
+
+/**
+ * Returns what is needed to read the segment behind `descriptor`. When the file header is damaged, the salt comes from the
+ * first block (no client can put bytes there) or from the sidecar. `unknown`: made by a later version. `damaged`: none of
+ * them can be read, or the file belongs to another session or place.
+ */
+export function readSegmentKey(
+  files: FileLayer,
+  descriptor: number,
+  id: SessionId,
+  firstSeq: number,
+  directory: string,
+): SegmentKey | "damaged" | "unknown" {
+  const bytes = new Uint8Array(segmentHeaderSizeBytes + blockHeaderSizeBytes);
+  const length = readWhole(files, descriptor, bytes, 0, bytes.length, 0);
+  const header = decodeSegmentHeader(bytes.subarray(0, Math.min(length, segmentHeaderSizeBytes)));
+  if (header === "unknown") return "unknown";
+  if (header !== "damaged") return header.sessionId === id && header.firstSeq === firstSeq ? header : "damaged";
+  if (length < bytes.length) return "damaged";
+  const saltLow = readUint32(bytes, segmentHeaderSizeBytes + blockAt.salt);
+  const saltHigh = readUint32(bytes, segmentHeaderSizeBytes + blockAt.salt + 4);
+  if (
+    checkBlockHeader(bytes, segmentHeaderSizeBytes, saltLow, saltHigh) > 0 &&
+    blockFirstSeq(bytes, segmentHeaderSizeBytes) === firstSeq
+  ) {
+    return { firstSeq, saltLow, saltHigh, headerCrc: crcUnknown };
+  }
+  const sidecarBytes = tryReadFile(files, `${directory}/${sidecarName(firstSeq)}`);
+  const sidecar = sidecarBytes === undefined ? undefined : tryDecodeSidecar(sidecarBytes);
+  if (sidecar === undefined) return "damaged";
+  return { firstSeq, saltLow: sidecar.saltLow, saltHigh: sidecar.saltHigh, headerCrc: crcUnknown };
+}
+
+/** Begins a walk at the segment's first block. */
+export function walkSegment(window: FileWindow, key: SegmentKey, limit: number, depth: WalkDepth): BlockWalk {
+  const walk = new BlockWalk(window, depth);
+  walk.begin({
+    position: Math.min(segmentHeaderSizeBytes, limit),
+    limit,
+    saltLow: key.saltLow,
+    saltHigh: key.saltHigh,
+    expectedSeq: key.firstSeq,
+    previousCrc: key.headerCrc,
+  });
+  return walk;
+}
+
+/** Reads all block headers of `[0, limit)` of the window's file and returns the sidecar that they make. */
+export function buildSidecar(window: FileWindow, key: SegmentKey, limit: number): Sidecar {
+  const walk = walkSegment(window, key, limit, "headers");
+  const index = new SegmentIndex();
+  const keys = new ByteColumn(0);
+  let lastSeq = key.firstSeq - 1;
+  for (let found = walk.next(); found !== "end"; found = walk.next()) {
+    if (found === "bad") continue;
+    index.add(walk.firstSeq, walk.position);
+    lastSeq = walk.firstSeq + walk.count - 1;
+    copyKeys(window, walk, keys);
+  }
+  const { saltLow, saltHigh } = key;
+  return { saltLow, saltHigh, segmentSizeBytes: limit, lastSeq, index, keys: keys.bytes.subarray(0, keys.length) };
+}
+
+function copyKeys(window: FileWindow, walk: BlockWalk, target: ByteColumn): void {
+  const sizeBytes = blockKeysSize(window.bytes, walk.offset);
+  if (sizeBytes === 0) return;
+  const position = walk.position + blockKeysOffset(window.bytes, walk.offset) - walk.offset;
+  const offset = window.load(position, sizeBytes, sizeBytes);
+  if (offset >= 0) target.append(window.bytes, offset, offset + sizeBytes);
+}
+
+/** Returns the sidecar of a segment if there is one and it describes exactly this segment. */
+export function tryReadSidecar(
+  files: FileLayer,
+  directory: string,
+  key: SegmentKey,
+  segmentSizeBytes: number,
+): Sidecar | undefined {
+  const bytes = tryReadFile(files, `${directory}/${sidecarName(key.firstSeq)}`);
+  const sidecar = bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+  if (sidecar?.saltLow !== key.saltLow || sidecar.saltHigh !== key.saltHigh) return undefined;
+  return sidecar.segmentSizeBytes === segmentSizeBytes ? sidecar : undefined;
+}
+
+/** Returns the path of a segment. */
+export function segmentPath(directory: string, firstSeq: number, archived: boolean): string {
+  return `${directory}/${segmentName(firstSeq, archived)}`;
+}
