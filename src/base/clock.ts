@@ -20,6 +20,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** The machine's own clock with timers that keep the process alive: for programs whose one job is to wait. */
+export const waitingClock: Clock = {
+  ...systemClock,
+  after: (delayMs, action) => {
+    const timer = setTimeout(action, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Calls `action` every `periodMs` on `clock` until the returned cancel is called. */
 export function every(clock: Clock, periodMs: number, action: () => void): () => void {
   let cancel = () => {};
