@@ -1,1 +1,5 @@
-export const x: number = 1;
+#!/usr/bin/env node
+/** Entry of the program `tailrace`. */
+import { runProgram } from "./cli/program.ts";
+
+process.exitCode = await runProgram(process.argv);

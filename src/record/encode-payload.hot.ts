@@ -49,14 +49,15 @@ export function wordsOf(target: AnyBytes): DataView {
 }
 
 /** Returns the exact size in bytes of the payload that `columns` make. */
-export function payloadSizeBytes(columns: EntryColumns, hasSeqs: boolean): number {
-  planPayload(columns, hasSeqs);
+export function payloadSizeBytes(columns: EntryColumns, hasSeqs: boolean, hasText = true): number {
+  planPayload(columns, hasSeqs, hasText);
   return plan.sizeBytes;
 }
 
 /**
  * Writes a bare payload of `columns` at `offset` of `target` and returns its size.
  * @param seqs seq of each entry where they are not consecutive; `firstSeq` is then the first of them.
+ * @param hasText false in a client's batch whose entries all have a template: the server renders them.
  */
 export function encodePayload(
   columns: EntryColumns,
@@ -64,8 +65,9 @@ export function encodePayload(
   seqs: Float64Array | undefined,
   target: AnyBytes,
   offset: number,
+  hasText = true,
 ): number {
-  planPayload(columns, seqs !== undefined);
+  planPayload(columns, seqs !== undefined, hasText);
   assert(offset >= 0 && offset + plan.sizeBytes <= target.length, "the payload fits its target");
   wordsOf(target);
   const count = columns.count;
@@ -73,14 +75,14 @@ export function encodePayload(
   let at = offset + payloadAt.vectors;
   at = writeWords(columns.timestamps, count * 2, count, target, at);
   if (seqs !== undefined) at = writeSeqs(seqs, count, at);
-  at = writeWords(columns.textEnds, count + 1, count + 1, target, at);
+  if (hasText) at = writeWords(columns.textEnds, count + 1, count + 1, target, at);
   if (plan.loggerIndexes > 0) at = writeWords(columns.loggerIndexes, count, count, target, at);
   if (plan.templateIndexes > 0) at = writeWords(columns.templateIndexes, count, count, target, at);
   if (plan.fieldEnds > 0) at = writeWords(columns.fieldEnds, count + 1, count + 1, target, at);
   at = writeBytes(columns.levels, count, target, at);
   if (plan.loggers > 0) at = writeStrings(columns.loggers, target, at);
   if (plan.templates > 0) at = writeStrings(columns.templates, target, at);
-  at = writeBytes(columns.text.bytes, columns.text.length, target, at);
+  if (hasText) at = writeBytes(columns.text.bytes, columns.text.length, target, at);
   if (plan.fields > 0) at = writeBytes(columns.fields.bytes, columns.fields.length, target, at);
   assert(align8(at - offset) === plan.sizeBytes, "what was planned was written");
   zeroBytes(target, at, offset + plan.sizeBytes);
@@ -88,7 +90,7 @@ export function encodePayload(
 }
 
 /** Fills `plan`. Columns that would say nothing (no logger, no template, no fields in the whole batch) are left out. */
-function planPayload(columns: EntryColumns, hasSeqs: boolean): void {
+function planPayload(columns: EntryColumns, hasSeqs: boolean, hasText: boolean): void {
   const count = columns.count;
   const hasLoggers = columns.loggers.count > 0;
   const hasTemplates = columns.templates.count > 0;
@@ -98,8 +100,8 @@ function planPayload(columns: EntryColumns, hasSeqs: boolean): void {
   at += 4 + count * 8;
   plan.seqs = hasSeqs ? at + 8 : 0;
   at += hasSeqs ? 8 + count * 8 : 0;
-  plan.textEnds = at + 4;
-  at += 4 + (count + 1) * 4;
+  plan.textEnds = hasText ? at + 4 : 0;
+  at += hasText ? 4 + (count + 1) * 4 : 0;
   plan.loggerIndexes = hasLoggers ? at + 4 : 0;
   at += hasLoggers ? 4 + count * 4 : 0;
   plan.templateIndexes = hasTemplates ? at + 4 : 0;
@@ -112,8 +114,8 @@ function planPayload(columns: EntryColumns, hasSeqs: boolean): void {
   at += hasLoggers ? stringsSizeBytes(columns.loggers) : 0;
   plan.templates = hasTemplates ? at + 4 : 0;
   at += hasTemplates ? stringsSizeBytes(columns.templates) : 0;
-  plan.text = at + 4;
-  at += 4 + align4(columns.text.length);
+  plan.text = hasText ? at + 4 : 0;
+  at += hasText ? 4 + align4(columns.text.length) : 0;
   plan.fields = hasFields ? at + 4 : 0;
   at += hasFields ? 4 + align4(columns.fields.length) : 0;
   plan.sizeBytes = align8(at);

@@ -1,0 +1,65 @@
+/** The program `tailrace`: its commands, and what becomes of their errors. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addExamples, exitCodeOf, exitCodes } from "./command.ts";
+import { registerCompletion } from "./commands/completion.ts";
+import { registerExport } from "./commands/export.ts";
+import { registerGrep } from "./commands/grep.ts";
+import { registerImport } from "./commands/import.ts";
+import { registerArchive, registerEnd, registerRestore } from "./commands/lifetime.ts";
+import { registerLs } from "./commands/ls.ts";
+import { registerPrune } from "./commands/prune.ts";
+import { registerSend } from "./commands/send.ts";
+import { registerShow } from "./commands/show.ts";
+import { registerStatus } from "./commands/status.ts";
+import { registerTail } from "./commands/tail.ts";
+import { registerUi } from "./commands/ui.ts";
+import { registerServe } from "./serve.ts";
+
+/** Makes the program with all its commands. */
+export function createProgram(): Command {
+  const program = new Command("tailrace")
+    .description("A session-log engine: structured logs in at wire speed, kept, searchable and live.")
+    .version(packageVersion(), "-V, --version")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false });
+  addExamples(program, [
+    "tailrace serve                        start the server",
+    "make 2>&1 | tailrace send --app make  put a log into it",
+    "tailrace ls                           see the sessions",
+    "tailrace tail -f 66f0                 follow one, named by the start of its id",
+  ]);
+  registerServe(program);
+  registerLs(program);
+  registerStatus(program);
+  registerShow(program);
+  registerTail(program);
+  registerGrep(program);
+  registerSend(program);
+  registerExport(program);
+  registerImport(program);
+  registerEnd(program);
+  registerArchive(program);
+  registerRestore(program);
+  registerPrune(program);
+  registerUi(program);
+  registerCompletion(program);
+  return program;
+}
+
+/** Both src/ and dist/ lie beside package.json. */
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Runs the program and returns its exit code. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv as string[]);
+    return exitCodes.done;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
