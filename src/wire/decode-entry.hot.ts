@@ -30,8 +30,9 @@ export const entryProblem = { none: 0, invalid: 1, tooManyFields: 2, tooLarge: 3
 
 const letterN = 0x6e;
 const colon = 0x3a;
-/** An entry's row in all columns; and what a distinct string costs in a dictionary beside its bytes. */
-const rowSizeBytes = 25;
+/** An entry's row in all columns. */
+export const rowSizeBytes = 25;
+/** What a distinct string costs in a dictionary beside its bytes. */
 const stringOverheadBytes = 16;
 
 export class EntryDecoder {

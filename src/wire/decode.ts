@@ -4,6 +4,7 @@ import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
 import { bodyKind } from "./body-kind.ts";
+import { BatchDecoder } from "./decode-batch.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { EntryDecoder } from "./decode-entry.hot.ts";
 import { JsonDecoder } from "./decode-json.hot.ts";
@@ -19,6 +20,7 @@ const stretchSizeBytes = 16 * 1024;
 const scanner = new JsonScanner();
 const entries = new EntryDecoder(scanner);
 const json = new JsonDecoder(scanner, entries);
+const batch = new BatchDecoder(scanner);
 
 /**
  * Decodes `body[start, end)` into `columns`, behind the entries that are there.
@@ -36,8 +38,8 @@ export function decode(
 ): Refusal | undefined {
   assert(kind >= bodyKind.json && kind <= bodyKind.flatbuffers, "the kind is known");
   scanner.load(body, start, end);
+  if (kind === bodyKind.flatbuffers) return batch.decode(context, columns);
   if (!isUtf8(scanner.bytes.subarray(scanner.begin, scanner.end))) return refusalOfUtf8();
-  if (kind === bodyKind.flatbuffers) return refuse("invalid_batch", "Binary batches are not taken yet.");
   if (kind === bodyKind.json) return json.decode(context, columns);
   if (kind === bodyKind.ndjson) return decodeNdjson(scanner, entries, context, columns);
   return decodeText(scanner, context, columns);
