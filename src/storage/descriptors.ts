@@ -1,6 +1,7 @@
 /** The open files of one thread: the least recently used is closed when there are too many. */
 import { assert } from "../base/assert.ts";
-import { errorCodeOf, type FileLayer } from "./files.ts";
+import { closeQuietly } from "./file-tools.ts";
+import type { FileLayer } from "./files.ts";
 
 export class DescriptorCache {
   #files: FileLayer;
@@ -37,12 +38,8 @@ export class DescriptorCache {
     const descriptor = this.#open.get(path);
     if (descriptor === undefined) return;
     this.#open.delete(path);
-    try {
-      this.#files.close(descriptor);
-    } catch (error) {
-      // The descriptor is gone either way; what did not reach the disk shows when the file is synced.
-      errorCodeOf(error);
-    }
+    // What did not reach the disk shows when the file is synced.
+    closeQuietly(this.#files, descriptor);
   }
 
   closeAll(): void {

@@ -1,6 +1,6 @@
 /** Small compounds of file operations that several parts of storage need. */
 import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
-import { errorCodeOf, type FileLayer } from "./files.ts";
+import { errorCodeOf, type FileLayer, type OpenMode } from "./files.ts";
 
 /**
  * Writes all of `source[offset, offset + sizeBytes)` at `position`, normally in one write. libuv finishes short writes
@@ -37,17 +37,26 @@ export function readWhole(
 }
 
 /** Opens `path`, hands the descriptor to `use` and closes it whatever happens. */
-export function withFile<T>(
-  files: FileLayer,
-  path: string,
-  mode: "read" | "write" | "create",
-  use: (descriptor: number) => T,
-): T {
+export function withFile<T>(files: FileLayer, path: string, mode: OpenMode, use: (descriptor: number) => T): T {
   const descriptor = files.open(path, mode);
+  let isDone = false;
   try {
-    return use(descriptor);
+    const result = use(descriptor);
+    isDone = mode !== "read";
+    return result;
   } finally {
+    // Some file systems tell of failed writes only here.
+    if (isDone) files.close(descriptor);
+    else closeQuietly(files, descriptor);
+  }
+}
+
+/** Closes a file of which no write can be lost any more: the descriptor is gone whether that fails or not. */
+export function closeQuietly(files: FileLayer, descriptor: number): void {
+  try {
     files.close(descriptor);
+  } catch (error) {
+    errorCodeOf(error);
   }
 }
 

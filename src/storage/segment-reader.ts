@@ -7,6 +7,7 @@ import type { SessionId } from "../base/ids.ts";
 import { BackwardWalk } from "./backward-walk.ts";
 import { BlockWalk, crcUnknown } from "./block-walk.ts";
 import { failureOf } from "./failure.ts";
+import { closeQuietly } from "./file-tools.ts";
 import { FileWindow } from "./file-window.ts";
 import { errorCodeOf, type FileLayer } from "./files.ts";
 import { IndexCache } from "./index-cache.ts";
@@ -111,7 +112,7 @@ export class SegmentReader {
         if (errorCodeOf(error) !== "ENOENT") return failureOf(`${path} can not be read`, error);
       } finally {
         this.#window.close();
-        if (descriptor >= 0) this.#files.close(descriptor);
+        if (descriptor >= 0) closeQuietly(this.#files, descriptor);
       }
     }
     return "absent";

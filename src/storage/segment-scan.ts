@@ -6,6 +6,7 @@ import {
   blockFault,
   blockFirstSeq,
   blockHeaderCrc,
+  blockPreviousCrc,
   blockSizeBytesMin,
   blockTimeMaxMs,
   checkBlockHeader,
@@ -55,15 +56,19 @@ export function tryReadEnd(window: FileWindow, key: SegmentKey, sizeBytes: numbe
   if (blockHeaderCrc(window.bytes, offset) !== headerCrc) return undefined;
   const firstSeq = blockFirstSeq(window.bytes, offset);
   const count = blockCount(window.bytes, offset);
-  if (firstSeq < key.firstSeq) return undefined;
-  return {
-    endPosition: sizeBytes,
-    lastSeq: firstSeq + count - 1,
-    lastTimeMs: count > 0 ? blockTimeMaxMs(window.bytes, offset) : undefined,
-    damage: [],
-    isClosed: key.headerCrc === crcUnknown || !isBlockKnown(window.bytes, offset),
-    blockCount: 1,
-  };
+  const lastTimeMs = count > 0 ? blockTimeMaxMs(window.bytes, offset) : undefined;
+  const isClosed = key.headerCrc === crcUnknown || !isBlockKnown(window.bytes, offset);
+  if (firstSeq < key.firstSeq || !followsWhatLiesBefore(window, key, position, blockPreviousCrc(window.bytes, offset))) {
+    return undefined;
+  }
+  return { endPosition: sizeBytes, lastSeq: firstSeq + count - 1, lastTimeMs, damage: [], isClosed, blockCount: 1 };
+}
+
+/** An older block that lies at the end of the file does not continue what lies before it. */
+function followsWhatLiesBefore(window: FileWindow, key: SegmentKey, position: number, previousCrc: number): boolean {
+  if (position === segmentHeaderSizeBytes) return key.headerCrc === crcUnknown || key.headerCrc === previousCrc;
+  const trailer = window.load(position - blockTrailerSizeBytes, blockTrailerSizeBytes, 0);
+  return trailer >= 0 && readUint32(window.bytes, trailer + trailerAt.headerCrc) === previousCrc;
 }
 
 /** Checks every block of the segment and returns where the last good one ends. */

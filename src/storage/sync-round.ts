@@ -1,6 +1,7 @@
 /** One group commit: every file with unsynced writes is synced once, all in parallel, and every directory with new names. */
 import type { SessionId } from "../base/ids.ts";
 import { failureOf } from "./failure.ts";
+import { closeQuietly } from "./file-tools.ts";
 import type { FileLayer } from "./files.ts";
 import { sessionsDirectory } from "./paths.ts";
 import { segmentPath } from "./segment-file.ts";
@@ -56,7 +57,7 @@ async function syncSegment(
     else session.unsynced.add(firstSeq);
     failures.set(session.id, failure);
   } finally {
-    if (descriptor >= 0) files.close(descriptor);
+    if (descriptor >= 0) closeQuietly(files, descriptor);
   }
 }
 
