@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addExamples, exitCodeOf, exitCodes } from "./command.ts";
 import { registerCompletion } from "./commands/completion.ts";
+import { registerDemo } from "./commands/demo.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerGrep } from "./commands/grep.ts";
 import { registerImport } from "./commands/import.ts";
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   registerPrune(program);
   registerUi(program);
   registerCompletion(program);
+  registerDemo(program);
   return program;
 }
 

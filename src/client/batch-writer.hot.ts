@@ -1,9 +1,9 @@
 /** Builds LogBatch bodies (schema/batch.fbs) from entries: columns that are kept and reused from batch to batch. */
-import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import { EntryColumns } from "../record/columns.hot.ts";
 import type { Dictionary } from "../record/dictionary.hot.ts";
 import { encodePayload, payloadSizeBytes } from "../record/encode-payload.hot.ts";
+import { Renderer } from "../record/render.hot.ts";
 
 /** Columns of one entry beside its text: time, level, three or four u32. */
 const columnsSizeBytesPerEntry = 8 + 1 + 4 * 4;
@@ -19,6 +19,8 @@ export class BatchWriter {
   readonly #loggerNames = new Map<string, number>();
   readonly #templateNames = new Map<string, number>();
   readonly #scratch = new ByteColumn(1024);
+  readonly #mixed = new ByteColumn(1024);
+  readonly #renderer = new Renderer();
   #structuredCount = 0;
   #timeMs = Number.NaN;
   #timeLow = 0;
@@ -35,12 +37,6 @@ export class BatchWriter {
     return columns.count * columnsSizeBytesPerEntry + columns.text.length + columns.fields.length;
   }
 
-  /** True when all entries so far are plain or all are structured: what one body without rendered text can hold. */
-  takes(isStructured: boolean): boolean {
-    const count = this.#columns.count;
-    return count === 0 || this.#structuredCount > 0 === isStructured;
-  }
-
   /** Forgets all entries; memory is kept. */
   clear(): void {
     this.#columns.clear();
@@ -55,24 +51,21 @@ export class BatchWriter {
    * @param level as in record/levels.ts, 0: none.
    */
   addBytes(timeMs: number, level: number, logger: string, source: AnyBytes, start: number, end: number): void {
-    assert(this.takes(false), "plain entries go with plain entries");
     this.#columns.text.append(source, start, end);
     this.#finishEntry(timeMs, level, logger, 0);
   }
 
   /** Adds a plain entry. A lone surrogate of `message` becomes U+FFFD. */
   addMessage(timeMs: number, level: number, logger: string, message: string): void {
-    assert(this.takes(false), "plain entries go with plain entries");
     appendString(this.#columns.text, message);
     this.#finishEntry(timeMs, level, logger, 0);
   }
 
   /**
-   * Adds a structured entry; the server renders its text.
+   * Adds a structured entry. The server renders its text, unless plain entries stand in the same batch.
    * @param fields one JSON object without white space outside strings, or "" for none.
    */
   addStructured(timeMs: number, level: number, logger: string, format: string, fields: string): void {
-    assert(this.takes(true), "structured entries go with structured entries");
     appendString(this.#columns.fields, fields);
     this.#structuredCount++;
     this.#finishEntry(timeMs, level, logger, this.#indexOf(this.#templateNames, this.#columns.templates, format));
@@ -80,11 +73,38 @@ export class BatchWriter {
 
   /** Returns the body; valid until the next `finish`. The entries stay until `clear`. */
   finish(): OwnedBytes {
-    const hasText = this.#structuredCount === 0;
+    const hasText = this.#structuredCount < this.count || this.count === 0;
+    if (hasText && this.#structuredCount > 0) this.#renderText();
     const size = payloadSizeBytes(this.#columns, false, hasText);
     if (size > this.#output.length) this.#output = new Uint8Array(Math.max(size, this.#output.length * 2));
     encodePayload(this.#columns, 0, undefined, this.#output, 0, hasText);
     return this.#output.subarray(0, size);
+  }
+
+  /** A body has the text of all its entries or of none: puts the rendered ones between the plain ones. */
+  #renderText(): void {
+    const columns = this.#columns;
+    const plain = columns.text;
+    const mixed = this.#mixed;
+    mixed.length = 0;
+    this.#renderer.beginBlock();
+    let start = 0;
+    for (let index = 0; index < columns.count; index++) {
+      const end = columns.textEnds[index + 1]!;
+      // What was rendered before (`finish` was called twice) is plain text by now.
+      if (columns.templateIndexes[index]! === 0 || end > start) mixed.append(plain.bytes, start, end);
+      else this.#render(index);
+      start = end;
+      columns.textEnds[index + 1] = mixed.length;
+    }
+    plain.length = 0;
+    plain.append(mixed.bytes, 0, mixed.length);
+  }
+
+  #render(index: number): void {
+    const { templates, templateIndexes, fields, fieldEnds } = this.#columns;
+    const from = fieldEnds[index]!;
+    this.#renderer.render(templates, templateIndexes[index]!, fields.bytes, from, fieldEnds[index + 1]!, this.#mixed);
   }
 
   #finishEntry(timeMs: number, level: number, logger: string, templateIndex: number): void {

@@ -58,7 +58,7 @@ export class SessionWriter {
       const fields = entry.fields === undefined ? "" : JSON.stringify(entry.fields);
       return this.tryWriteStructured(timeMs, level, logger, entry.format, fields);
     }
-    if (!this.#hasRoom(false)) return false;
+    if (this.#sender.isFull) return false;
     this.#sender.filling.addMessage(timeMs, level, logger, entry.message ?? "");
     this.#sender.added();
     return true;
@@ -66,7 +66,7 @@ export class SessionWriter {
 
   /** Takes one structured entry whose fields are a compact JSON object already, or ""; false when there is no room. */
   tryWriteStructured(timeMs: number, level: number, logger: string, format: string, fields: string): boolean {
-    if (!this.#hasRoom(true)) return false;
+    if (this.#sender.isFull) return false;
     this.#sender.filling.addStructured(timeMs, level, logger, format, fields);
     this.#sender.added();
     return true;
@@ -74,7 +74,7 @@ export class SessionWriter {
 
   /** Takes one plain entry whose message is `source[start, end)`, which is copied; false when there is no room. */
   tryWriteBytes(timeMs: number, level: number, logger: string, source: AnyBytes, start: number, end: number): boolean {
-    if (!this.#hasRoom(false)) return false;
+    if (this.#sender.isFull) return false;
     this.#sender.filling.addBytes(timeMs, level, logger, source, start, end);
     this.#sender.added();
     return true;
@@ -98,9 +98,5 @@ export class SessionWriter {
   /** Stops the linger timer: nothing goes out by itself any more. */
   stop(): void {
     this.#sender.stop();
-  }
-
-  #hasRoom(isStructured: boolean): boolean {
-    return !this.#sender.isFull && this.#sender.filling.takes(isStructured);
   }
 }

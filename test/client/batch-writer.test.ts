@@ -90,11 +90,18 @@ test("times keep every nanosecond that a number of milliseconds can hold", () =>
   });
 });
 
-test("a batch is either all plain or all structured until it is cleared", () => {
+test("a batch of plain and structured entries has the text of all, rendered as the server would", () => {
   const writer = new BatchWriter();
-  writer.addMessage(0, 0, "", "plain");
-  assert.equal(writer.takes(true), false);
-  assert.throws(() => writer.addStructured(0, 0, "", "{a}", '{"a":1}'), /structured entries/);
-  writer.clear();
-  assert.equal(writer.takes(true), true);
+  writer.addStructured(1, 3, "LogA", "took {ms} ms", '{"ms":5}');
+  writer.addMessage(2, 3, "LogB", "plain {ms}");
+  writer.addStructured(3, 3, "LogA", "", "");
+  writer.addStructured(4, 3, "LogA", "took {ms} ms", '{"ms":7}');
+  for (let round = 0; round < 2; round++) {
+    const batch = open(writer.finish());
+    assert.deepEqual(
+      plainEntries(batch).map((entry) => entry.text),
+      ["took 5 ms", "plain {ms}", "", "took 7 ms"],
+    );
+    assert.deepEqual([...(batch.templateIndexesArray() ?? [])], [1, 0, 2, 1]);
+  }
 });
