@@ -26,11 +26,16 @@ export async function startProgress(talk: Output, label: string, unit: string): 
     cliProgress.Presets.shades_classic,
   );
   bar.start(1, 0);
+  let isRunning = true;
   return {
     update: (done, total) => {
+      if (!isRunning) return;
       bar.setTotal(Math.max(1, total));
       bar.update(done);
     },
-    stop: () => bar.stop(),
+    stop: () => {
+      if (isRunning) bar.stop();
+      isRunning = false;
+    },
   };
 }

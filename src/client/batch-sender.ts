@@ -6,7 +6,7 @@ import type { OwnedBytes } from "../base/bytes.ts";
 import { type Clock, waitingClock } from "../base/clock.ts";
 import type { AppendAnswer, SessionInput } from "../wire/api.ts";
 import { newProducerName, type TailraceClient } from "./client.ts";
-import { isCode, type TailraceError } from "./errors.ts";
+import { isCode, TailraceError } from "./errors.ts";
 
 /** What a batch under construction must be able to do; memory is kept across `clear`. */
 export interface Batch {
@@ -45,6 +45,8 @@ const batchCountMaxDefault = 1000;
 /** Bodies that the server takes in one stride, and well below its limit of 16 MiB. */
 const batchSizeBytesMaxDefault = 1024 * 1024;
 const lingerMsDefault = 100;
+/** Restarts of the server while one batch is under way; more is no accident. */
+const reopenCountMax = 10;
 
 export class BatchSender<B extends Batch> {
   /** The batch to add to while `isFull` is false; call `added` after each entry. */
@@ -142,41 +144,37 @@ export class BatchSender<B extends Batch> {
   }
 
   async #send(batch: B): Promise<void> {
-    const { client, session, ack, onAcknowledged } = this.#options;
-    for (;;) {
-      const options = { key: `${this.#producer}:${++this.#sequence}`, ...(ack === undefined ? {} : { ack }) };
-      const append = () => client.append(session, this.#kind.contentType, batch.finish(), options);
+    let key = this.#nextKey();
+    for (let reopenCount = 0; ; ) {
       try {
-        const answer = await append().catch((error: unknown) => this.#reopenAnd(error, append));
+        const answer = await this.#append(batch, key);
         this.acknowledgedCount += answer.count;
         this.cursor = answer.cursor;
-        onAcknowledged?.(answer);
+        this.#options.onAcknowledged?.(answer);
         return;
       } catch (error) {
-        if (this.#kind.mend?.(batch, error as TailraceError) !== true) throw error;
+        if (isCode(error, "session_ended") && reopenCount++ < reopenCountMax) await this.#reopen(error);
+        else if (error instanceof TailraceError && this.#kind.mend?.(batch, error)) key = this.#nextKey();
+        else throw error;
       }
     }
   }
 
-  async #reopenAnd(error: unknown, append: () => Promise<AppendAnswer>): Promise<AppendAnswer> {
-    await reopenAfterRestart(this.#options.client, this.#options.session, error, this.#options.reopenWith);
-    return append();
+  #append(batch: B, key: string): Promise<AppendAnswer> {
+    const { client, session, ack } = this.#options;
+    return client.append(session, this.#kind.contentType, batch.finish(), { key, ...(ack === undefined ? {} : { ack }) });
   }
-}
 
-/**
- * Re-opens a session that ended without its program's will, by a restart of the server or for being idle.
- * Throws `error` when it is another one, or when somebody ended the session on purpose.
- */
-export async function reopenAfterRestart(
-  client: TailraceClient,
-  id: string,
-  error: unknown,
-  input: SessionInput = {},
-): Promise<void> {
-  if (!isCode(error, "session_ended")) throw error;
-  const session = await client.getSession(id);
-  const reason = session.end_reason ?? "";
-  if (session.status === "ended" && reason !== "server restart" && !reason.startsWith("idle")) throw error;
-  await client.openSession(id, input);
+  #nextKey(): string {
+    return `${this.#producer}:${++this.#sequence}`;
+  }
+
+  /** Throws `error` when somebody ended the session on purpose, and not a restart of the server or idleness. */
+  async #reopen(error: unknown): Promise<void> {
+    const { client, session: id, reopenWith } = this.#options;
+    const { status, end_reason } = await client.getSession(id);
+    const reason = end_reason ?? "";
+    if (status === "ended" && reason !== "server restart" && !reason.startsWith("idle")) throw error;
+    await client.openSession(id, reopenWith);
+  }
 }

@@ -229,13 +229,12 @@ export class LiveClient {
 
   #sendAppends(): void {
     if (this.#socket.state.kind !== "open") return;
-    let sent = 0;
-    while (sent < this.#unsent.length && this.#unanswered.size < this.#credits) {
-      const waiting = this.#unsent[sent++]!;
+    while (this.#unanswered.size < this.#credits) {
+      const waiting = this.#unsent.shift();
+      if (waiting === undefined) return;
       this.#unanswered.set(waiting.message.ref, waiting);
       this.#send(waiting.message);
     }
-    if (sent > 0) this.#unsent.splice(0, sent);
   }
 
   #opened(): void {
