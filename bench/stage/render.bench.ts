@@ -71,11 +71,10 @@ const forms: Form[] = [
 export const stage: Stage = { name: "render", cases: () => [...forms.flatMap(casesOf), eachItsOwn()] };
 
 function casesOf(form: Form): StageCase[] {
-  const texts = Array.from({ length: entryCount }, (_, index) => JSON.stringify(form.fields(index)));
-  const bytes = texts.map(utf8);
   const fields = new ByteColumn(1024);
   const ends = new Uint32Array(entryCount + 1);
-  for (const [index, entry] of bytes.entries()) {
+  for (let index = 0; index < entryCount; index++) {
+    const entry = utf8(JSON.stringify(form.fields(index)));
     fields.append(entry, 0, entry.length);
     ends[index + 1] = fields.length;
   }
@@ -92,9 +91,12 @@ function casesOf(form: Form): StageCase[] {
     }
     return hashOf(target.bytes, 0, Math.min(target.length, 64));
   };
+  const buffer = Buffer.from(fields.bytes.buffer, 0, fields.length);
   const parse = () => {
     let count = 0;
-    for (let index = 0; index < entryCount; index++) if (JSON.parse(texts[index] ?? "") !== null) count++;
+    for (let index = 0; index < entryCount; index++) {
+      if (JSON.parse(buffer.toString("utf8", ends[index], ends[index + 1])) !== null) count++;
+    }
     return count;
   };
   return [

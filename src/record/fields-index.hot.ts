@@ -5,22 +5,20 @@
 import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn } from "../base/bytes.ts";
 import { appendUnescaped } from "./json-text.hot.ts";
-import { OffsetMap } from "./offset-map.hot.ts";
+import { stringEnd, valueEnd } from "./json-walk.hot.ts";
 
 const quote = 0x22;
 const dollar = 0x24;
 const comma = 0x2c;
 const openBracket = 0x5b;
-const backslash = 0x5c;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
-const closeBrace = 0x7d;
 
 /** What rule 7 makes of a container. */
 export const containerKinds = { object: 0, array: 1, text: 2, format: 3, localized: 4 } as const;
 
 /** Numbers per member or item; a row is known by the place of its first number. */
-const rowStride = 6;
+const rowStride = 7;
 const rowKeyStart = 0;
 const rowKeyEnd = 1;
 /** Length, first and last byte of the name: different ones are different names. */
@@ -28,6 +26,8 @@ const rowKeyMark = 2;
 const rowValueStart = 3;
 const rowValueEnd = 4;
 const rowFlags = 5;
+/** The container that the value is, once it was looked through; -1 before. */
+const rowContainer = 6;
 /** The name had escapes: it lies decoded in `#keys`. */
 const flagKeyDecoded = 1;
 /** The value is a string with escapes. */
@@ -58,43 +58,56 @@ export class FieldsIndex {
   /** Bytes looked at, rows passed and names compared so far: what hostile input costs. */
   workCount = 0;
   #bytes: AnyBytes = new Uint8Array(0);
+  #start = 0;
   #end = 0;
   #rows = new Int32Array(64 * rowStride);
   #rowsLength = 0;
   #containers = new Int32Array(16 * containerStride);
   #containersLength = 0;
-  readonly #containerByOffset = new OffsetMap();
   readonly #keys = new ByteColumn(256);
   #slots = new Int32Array(0);
   #slotsLength = 0;
   readonly #hashSeed: number;
-  #stringEscaped = false;
 
   /** @param hashSeed a number that clients cannot know, so that they cannot choose names that collide. */
   constructor(hashSeed: number) {
     this.#hashSeed = hashSeed | 0;
   }
 
-  /** Forgets the entry before. Everything below speaks of the valid compact JSON in `bytes`, which ends at `end`. */
-  begin(bytes: AnyBytes, end: number): void {
-    assert(end <= bytes.length, "the fields lie in the source");
+  /** Forgets the entry before. Everything below speaks of the valid compact JSON in `bytes[start, end)`. */
+  begin(bytes: AnyBytes, start: number, end: number): void {
+    assert(start < end && end <= bytes.length, "the fields lie in the source");
     this.#bytes = bytes;
+    this.#start = start;
     this.#end = end;
     this.#rowsLength = 0;
     this.#containersLength = 0;
-    this.#containerByOffset.clear();
     this.#keys.length = 0;
     this.#slotsLength = 0;
   }
 
-  /** Returns the container whose bracket stands at `offset`; the same one when asked again. */
-  containerAt(offset: number): number {
-    const slot = this.#containerByOffset.find(offset);
-    if (slot >= 0) return this.#containerByOffset.first(slot);
+  /** Returns the fields themselves, an object. */
+  root(): number {
+    assert(this.#containersLength === 0, "the root is asked for once");
+    return this.#open(this.#start);
+  }
+
+  /** Returns the container that the value of `row` is, or -1 when it is a scalar. */
+  containerOf(row: number): number {
+    const known = this.#rows[row + rowContainer]!;
+    if (known >= 0) return known;
+    const offset = this.valueStart(row);
+    const first = this.#bytes[offset];
+    if (first !== openBrace && first !== openBracket) return -1;
+    const container = this.#open(offset);
+    this.#rows[row + rowContainer] = container;
+    return container;
+  }
+
+  #open(offset: number): number {
     const container = this.#containersLength;
     if (container + containerStride > this.#containers.length) this.#containers = doubled(this.#containers);
-    this.#containersLength += containerStride;
-    this.#containerByOffset.set(offset, container, 0);
+    this.#containersLength = container + containerStride;
     const containers = this.#containers;
     containers[container + containerKind] = containerKinds.object;
     containers[container + containerRowStart] = this.#rowsLength;
@@ -107,7 +120,6 @@ export class FieldsIndex {
       containers[container + containerRowEnd] = this.#rowsLength;
       if (hasDollar) this.#decideKind(container);
     } else {
-      assert(this.#bytes[offset] === openBracket, "a container starts at the offset");
       containers[container + containerKind] = containerKinds.array;
       this.#indexArray(offset);
       containers[container + containerRowEnd] = this.#rowsLength;
@@ -253,28 +265,10 @@ export class FieldsIndex {
     let hasDollar = false;
     let at = offset + 1;
     while (at < end && bytes[at] === quote) {
-      let keyStart = at + 1;
-      let keyEnd = this.#stringEnd(at) - 1;
-      at = keyEnd + 2;
-      let flags = 0;
-      if (this.#stringEscaped) {
-        flags = flagKeyDecoded;
-        const decodedStart = this.#keys.length;
-        appendUnescaped(this.#keys, bytes, keyStart, keyEnd);
-        keyStart = decodedStart;
-        keyEnd = this.#keys.length;
-      }
       const row = this.#addRow();
-      const rows = this.#rows;
-      const keys = flags === 0 ? bytes : this.#keys.bytes;
-      if (keys[keyStart] === dollar && keyStart < keyEnd) hasDollar = true;
-      rows[row + rowKeyStart] = keyStart;
-      rows[row + rowKeyEnd] = keyEnd;
-      rows[row + rowKeyMark] = markOf(keys, keyStart, keyEnd);
-      rows[row + rowValueStart] = at;
-      at = this.#valueEnd(at);
-      rows[row + rowValueEnd] = at;
-      rows[row + rowFlags] = this.#stringEscaped ? flags | flagEscaped : flags;
+      at = this.#indexKey(row, at);
+      if ((this.#rows[row + rowKeyMark]! & 0xff00) === dollar << 8) hasDollar = true;
+      at = this.#indexValue(row, at);
       if (bytes[at] === comma) at++;
     }
     this.workCount += at - offset;
@@ -286,17 +280,45 @@ export class FieldsIndex {
     let at = offset + 1;
     while (at < this.#end && bytes[at] !== closeBracket) {
       const row = this.#addRow();
-      const rows = this.#rows;
-      rows[row + rowKeyStart] = 0;
-      rows[row + rowKeyEnd] = 0;
-      rows[row + rowKeyMark] = 0;
-      rows[row + rowValueStart] = at;
-      at = this.#valueEnd(at);
-      rows[row + rowValueEnd] = at;
-      rows[row + rowFlags] = this.#stringEscaped ? flagEscaped : 0;
+      this.#rows[row + rowFlags] = 0;
+      at = this.#indexValue(row, at);
       if (bytes[at] === comma) at++;
     }
     this.workCount += at - offset;
+  }
+
+  /** Returns where the value starts: behind the colon. */
+  #indexKey(row: number, start: number): number {
+    const rows = this.#rows;
+    const next = stringEnd(this.#bytes, start, this.#end);
+    if (next > 0) {
+      rows[row + rowKeyStart] = start + 1;
+      rows[row + rowKeyEnd] = next - 1;
+      rows[row + rowKeyMark] = markOf(this.#bytes, start + 1, next - 1);
+      rows[row + rowFlags] = 0;
+      return next + 1;
+    }
+    const keyStart = this.#keys.length;
+    appendUnescaped(this.#keys, this.#bytes, start + 1, -next - 1);
+    rows[row + rowKeyStart] = keyStart;
+    rows[row + rowKeyEnd] = this.#keys.length;
+    rows[row + rowKeyMark] = markOf(this.#keys.bytes, keyStart, this.#keys.length);
+    rows[row + rowFlags] = flagKeyDecoded;
+    return -next + 1;
+  }
+
+  /** Returns the offset behind the value. */
+  #indexValue(row: number, start: number): number {
+    const rows = this.#rows;
+    let next = valueEnd(this.#bytes, start, this.#end);
+    if (next < 0) {
+      next = -next;
+      rows[row + rowFlags]! |= flagEscaped;
+    }
+    rows[row + rowValueStart] = start;
+    rows[row + rowValueEnd] = next;
+    rows[row + rowContainer] = -1;
+    return next;
   }
 
   #addRow(): number {
@@ -304,63 +326,6 @@ export class FieldsIndex {
     if (row + rowStride > this.#rows.length) this.#rows = doubled(this.#rows);
     this.#rowsLength = row + rowStride;
     return row;
-  }
-
-  /** Returns the offset behind the value at `start`; `#stringEscaped` tells whether it is a string with escapes. */
-  #valueEnd(start: number): number {
-    const bytes = this.#bytes;
-    const first = bytes[start]!;
-    if (first === quote) return this.#stringEnd(start);
-    if (first === openBrace || first === openBracket) {
-      const at = this.#containerEnd(start);
-      this.#stringEscaped = false;
-      return at;
-    }
-    this.#stringEscaped = false;
-    let at = start + 1;
-    while (at < this.#end) {
-      const byte = bytes[at]!;
-      if (byte === comma || byte === closeBrace || byte === closeBracket) break;
-      at++;
-    }
-    return at;
-  }
-
-  #containerEnd(start: number): number {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    let depth = 1;
-    let at = start + 1;
-    while (at < end && depth > 0) {
-      const byte = bytes[at]!;
-      if (byte === quote) {
-        at = this.#stringEnd(at);
-        continue;
-      }
-      if (byte === openBrace || byte === openBracket) depth++;
-      else if (byte === closeBrace || byte === closeBracket) depth--;
-      at++;
-    }
-    return at;
-  }
-
-  /** Returns the offset behind the closing quote of the string at `start`. */
-  #stringEnd(start: number): number {
-    const bytes = this.#bytes;
-    const end = this.#end;
-    let escaped = false;
-    let at = start + 1;
-    while (at < end) {
-      const byte = bytes[at]!;
-      if (byte === quote) break;
-      if (byte === backslash) {
-        escaped = true;
-        at++;
-      }
-      at++;
-    }
-    this.#stringEscaped = escaped;
-    return at + 1;
   }
 
   /** Rule 7: the first that applies of text, format and localized format. */

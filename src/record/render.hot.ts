@@ -23,6 +23,8 @@ const separator = new Uint8Array([0x2c, 0x20]);
 const keyQuote = new Uint8Array([quote]);
 const keyEnd = new Uint8Array([quote, 0x3a, 0x20]);
 
+/** Pieces up to this size are copied byte by byte, without a look at the limit. */
+const shortSizeBytes = 64;
 /** Longer numbers are remembered like containers: the rare way over strings takes as long as they are. */
 const numberSizeBytesPlain = 40;
 /** Fields are smaller than this, so that an offset and a depth make one key. */
@@ -111,8 +113,8 @@ export class Renderer {
     const template = this.#templateOf(templates, templateIndex);
     let container = -1;
     if (fieldsStart < fieldsEnd && template.pieces.length > 0) {
-      this.#index.begin(fields, fieldsEnd);
-      container = this.#index.containerAt(fieldsStart);
+      this.#index.begin(fields, fieldsStart, fieldsEnd);
+      container = this.#index.root();
     }
     this.#appendTemplate(template, container, 0);
     this.#finish();
@@ -166,9 +168,8 @@ export class Renderer {
     let row = -1;
     for (let step = firstStep; step < stepEnd; step += stepStride) {
       if (row >= 0) {
-        const at = this.#index.valueStart(row);
-        if (!isOpening(this.#fields[at]!)) return -1;
-        container = this.#index.containerAt(at);
+        container = this.#index.containerOf(row);
+        if (container < 0) return -1;
       }
       row =
         steps[step] === stepIsIndex
@@ -185,7 +186,7 @@ export class Renderer {
     const end = this.#index.valueEnd(row);
     const first = this.#fields[start]!;
     if (first === quote) this.#appendString(row);
-    else if (isOpening(first)) this.#appendContainer(start, depth + 1);
+    else if (first === openBrace || first === openBracket) this.#appendContainer(row, start, depth + 1);
     else if (first > nine) this.#append(this.#fields, start, end);
     else this.#appendNumber(start, end);
   }
@@ -207,12 +208,12 @@ export class Renderer {
     }
   }
 
-  #appendContainer(start: number, depth: number): void {
+  #appendContainer(row: number, start: number, depth: number): void {
     if (depth > this.#limits.renderDepthMax) {
       this.#append(ellipsis, 0, ellipsis.length);
       return;
     }
-    const container = this.#index.containerAt(start);
+    const container = this.#index.containerOf(row);
     const kind = this.#index.kind(container);
     if (kind === containerKinds.text) {
       this.#appendString(this.#index.mainRow(container));
@@ -285,9 +286,19 @@ export class Renderer {
 
   /** Appends `source[start, end)`, or as much of it as can be needed. */
   #append(source: AnyBytes, start: number, end: number): void {
-    const room = this.#stop + 1 - this.#target.length;
-    if (end - start <= room) this.#target.append(source, start, end);
-    else if (room > 0) this.#target.append(source, start, start + room);
+    const target = this.#target;
+    const bytes = target.bytes;
+    const length = target.length;
+    const count = end - start;
+    if (count <= shortSizeBytes && length + count <= bytes.length) {
+      // A loop is faster than a call for the few bytes that most pieces have.
+      for (let index = 0; index < count; index++) bytes[length + index] = source[start + index]!;
+      target.length = length + count;
+    } else {
+      const room = this.#stop + 1 - length;
+      if (count <= room) target.append(source, start, end);
+      else if (room > 0) target.append(source, start, start + room);
+    }
   }
 
   #finish(): void {
@@ -302,10 +313,6 @@ export class Renderer {
     target.length = cut;
     target.append(ellipsis, 0, ellipsis.length);
   }
-}
-
-function isOpening(byte: number): boolean {
-  return byte === openBrace || byte === openBracket;
 }
 
 /** Makes one character of two surrogates, each in three bytes, wherever they stand side by side behind `start`. */

@@ -60,9 +60,7 @@ const times = fc.oneof(
 const cases = entriesArbitrary.chain((entries) => {
   const some = entries.length === 0 ? entryArbitrary : fc.constantFrom(...entries);
   const part = some.chain(({ text }) =>
-    fc
-      .tuple(fc.nat(text.length), fc.nat(6))
-      .map(([start, size]) => text.slice(start, start + size) || "x"),
+    fc.tuple(fc.nat(text.length), fc.nat(6)).map(([start, size]) => text.slice(start, start + size) || "x"),
   );
   return fc.record({
     entries: fc.constant(entries),
