@@ -1,0 +1,84 @@
+/** The rows of the list: entries, gaps and folded stack traces of a run, in the order they are shown. */
+import type { Gap } from "../../wire/api.ts";
+import type { EntryRow, Run } from "./run.ts";
+
+export interface GapRow {
+  readonly kind: "gap";
+  readonly key: string;
+  readonly gap: Gap;
+}
+
+/** Consecutive frames of a stack trace, shown as one line. */
+export interface FoldRow {
+  readonly kind: "fold";
+  readonly key: string;
+  readonly seqFirst: number;
+  readonly seqLast: number;
+  readonly count: number;
+}
+
+export type Row = EntryRow | GapRow | FoldRow;
+
+export type Order = "oldest" | "newest";
+
+/** Frames that are worth a fold. */
+const foldCountMin = 3;
+
+/**
+ * Returns the rows of `run`.
+ * @param unfolded seqs of frames whose trace is open; any frame of a trace opens it.
+ */
+export function rowsOf(run: Run, order: Order, unfolded: ReadonlySet<number>): Row[] {
+  const rows: Row[] = [];
+  let gapIndex = 0;
+  for (let index = 0; index < run.rows.length; index++) {
+    const row = run.rows[index]!;
+    while (gapIndex < run.gaps.length && run.gaps[gapIndex]!.from < row.key) rows.push(gapRowOf(run.gaps[gapIndex++]!));
+    const end = row.isFrame ? endOfTrace(run.rows, index) : index + 1;
+    if (end - index >= foldCountMin && !isOpen(run.rows, index, end, unfolded)) {
+      rows.push(foldRowOf(run.rows, index, end));
+      index = end - 1;
+    } else if (end - index > 1) {
+      for (; index < end; index++) rows.push(run.rows[index]!);
+      index--;
+    } else {
+      rows.push(row);
+    }
+  }
+  while (gapIndex < run.gaps.length) rows.push(gapRowOf(run.gaps[gapIndex++]!));
+  return order === "oldest" ? rows : rows.reverse();
+}
+
+/** Returns the seq that stands for `row` when the list is asked where it is. */
+export function seqOfRow(row: Row): number {
+  if (row.kind === "entry") return row.key;
+  return row.kind === "gap" ? row.gap.from : row.seqFirst;
+}
+
+/** Returns whether `row` shows the entry `seq`, or hides it in a fold or gap. */
+export function holdsSeq(row: Row, seq: number): boolean {
+  if (row.kind === "entry") return row.key === seq;
+  if (row.kind === "gap") return row.gap.from <= seq && seq <= row.gap.to;
+  return row.seqFirst <= seq && seq <= row.seqLast;
+}
+
+function endOfTrace(rows: readonly EntryRow[], start: number): number {
+  let end = start + 1;
+  while (end < rows.length && rows[end]!.isFrame && rows[end]!.key === rows[end - 1]!.key + 1) end++;
+  return end;
+}
+
+function isOpen(rows: readonly EntryRow[], start: number, end: number, unfolded: ReadonlySet<number>): boolean {
+  if (unfolded.size === 0) return false;
+  for (let index = start; index < end; index++) if (unfolded.has(rows[index]!.key)) return true;
+  return false;
+}
+
+function foldRowOf(rows: readonly EntryRow[], start: number, end: number): FoldRow {
+  const seqFirst = rows[start]!.key;
+  return { kind: "fold", key: `f${seqFirst}`, seqFirst, seqLast: rows[end - 1]!.key, count: end - start };
+}
+
+function gapRowOf(gap: Gap): GapRow {
+  return { kind: "gap", key: `g${gap.from}`, gap };
+}

@@ -1,0 +1,205 @@
+/** The bar above the log: search, levels, logger, time range, and how rows look. */
+import { html, nothing, type TemplateResult } from "lit";
+import type { LevelName } from "../../record/levels.ts";
+import type { Preferences } from "../data/preferences.ts";
+import { type LogStats, totalOf } from "../data/stats.ts";
+import { type LogFilter, noFilter, toggleField } from "../model/filter.ts";
+import { compactCount, dateTimeText, fullCount, type TimeMode } from "../model/format.ts";
+import { inputOfTime, quickRanges, timeOfInput } from "../model/time-range.ts";
+import { visibleText } from "../model/visible-text.ts";
+import { emit, View } from "./base.ts";
+import { icon } from "./icons.ts";
+import { levelsDescending, shortLevels } from "./log-row.ts";
+
+const timeModes: readonly TimeMode[] = ["local", "utc", "relative"];
+/** Typing that rests so long is searched for. */
+const searchDelayMs = 250;
+
+export class LogBar extends View {
+  static override properties = {
+    filter: { attribute: false },
+    stats: { attribute: false },
+    loggers: { attribute: false },
+    preferences: { attribute: false },
+    isFollowing: { type: Boolean },
+    newCount: { type: Number },
+    exportMenu: { attribute: false },
+    searchNote: { type: String },
+  };
+
+  declare filter: LogFilter;
+  declare stats: LogStats | undefined;
+  /** Loggers of the whole session. */
+  declare loggers: readonly { readonly logger: string; readonly count: number }[];
+  declare preferences: Preferences;
+  declare isFollowing: boolean;
+  declare exportMenu: TemplateResult;
+  /** What became of the search, for example how many match. */
+  declare searchNote: string;
+  #searchTimer = 0;
+
+  constructor() {
+    super();
+    this.filter = noFilter;
+    this.loggers = [];
+    this.isFollowing = true;
+    this.searchNote = "";
+  }
+
+  /** Puts the cursor into the search box. */
+  focusSearch(): void {
+    this.querySelector<HTMLInputElement>(".log-search input")?.select();
+  }
+
+  protected override render(): TemplateResult {
+    return html`
+      <div class="bar log-bar" role="toolbar" aria-label="Log">
+        ${this.#renderSearch()}
+        ${this.#renderLevels()}
+        ${this.#renderLogger()}
+        ${this.#renderRange()}
+        <span class="grow"></span>
+        ${this.#renderLook()}
+        ${this.exportMenu}
+        <button class="follow" aria-pressed=${this.isFollowing} title="Follow the newest entries (f)" @click=${() => this.dispatchEvent(new Event("follow"))}>
+          ${icon("live")}<span>Follow</span></button>
+      </div>
+      ${this.#renderChips()}`;
+  }
+
+  #renderSearch(): TemplateResult {
+    const { search } = this.preferences;
+    const step = (name: string) => () => this.dispatchEvent(new Event(name));
+    return html`<div class="log-search">
+      <label class="search">${icon("search")}
+        <input type="search" placeholder="Search messages" aria-label="Search messages" .value=${this.filter.text}
+          @input=${(event: Event) => this.#typed((event.target as HTMLInputElement).value)}
+          @keydown=${(event: KeyboardEvent) => this.#searchKey(event)} />
+      </label>
+      <span class="note" role="status">${this.searchNote}</span>
+      <div class="segments" role="group" aria-label="What the search does">
+        ${(["filter", "highlight"] as const).map(
+          (
+            mode,
+          ) => html`<button aria-pressed=${search === mode} title=${mode === "filter" ? "Show matches only (m)" : "Mark matches (m)"}
+            @click=${() => emit(this, "tr-prefer", { search: mode })}>${mode === "filter" ? "Filter" : "Mark"}</button>`,
+        )}
+      </div>
+      <button class="quiet" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
+      <button class="quiet" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>
+    </div>`;
+  }
+
+  #renderLevels(): TemplateResult {
+    const { level } = this.filter;
+    const all = this.stats?.total;
+    return html`<div class="segments levels" role="group" aria-label="Lowest level shown">
+      <button aria-pressed=${level === ""} @click=${() => this.#narrow({ level: "" })}>All${all === undefined ? nothing : html`<span class="count" title=${fullCount(all)}>${compactCount(all)}</span>`}</button>
+      ${levelsDescending()
+        .reverse()
+        .map((name) => this.#renderLevel(name, level))}
+    </div>`;
+  }
+
+  #renderLevel(name: LevelName, chosen: LevelName | ""): TemplateResult {
+    const count = totalOf(this.stats, name);
+    const label = `${name} and above${this.stats === undefined ? "" : `, ${count} of this level`}`;
+    return html`<button data-level=${name} aria-pressed=${chosen === name} aria-label=${label} title=${label} @click=${() => this.#narrow({ level: chosen === name ? "" : name })}>
+      ${shortLevels[name]}${this.stats === undefined ? nothing : html`<span class="count" data-none=${count === 0}>${compactCount(count)}</span>`}</button>`;
+  }
+
+  #renderLogger(): TemplateResult {
+    const { logger } = this.filter;
+    const isListed = logger === "" || this.loggers.some((known) => known.logger === logger);
+    return html`<select class="logger ${logger === "" ? "" : "on"}" aria-label="Logger"
+      @change=${(event: Event) => this.#narrow({ logger: (event.target as HTMLSelectElement).value })}>
+      <option value="" ?selected=${logger === ""}>All loggers</option>
+      ${isListed ? nothing : html`<option value=${logger} selected>${visibleText(logger)}</option>`}
+      ${this.loggers
+        .filter((known) => known.logger !== "")
+        .map(
+          (known) =>
+            html`<option value=${known.logger} ?selected=${known.logger === logger}>${visibleText(known.logger)} (${compactCount(known.count)})</option>`,
+        )}
+    </select>`;
+  }
+
+  #renderRange(): TemplateResult {
+    const { since, until } = this.filter;
+    const isUtc = this.preferences.time === "utc";
+    const input = (label: string, value: string, name: "since" | "until") => html`<label>${label}
+      <input type="datetime-local" step="0.001" .value=${inputOfTime(value, isUtc)}
+        @change=${(event: Event) => this.#narrow({ [name]: timeOfInput((event.target as HTMLInputElement).value, isUtc) })} /></label>`;
+    return html`<details class="menu range">
+      <summary class=${since === "" && until === "" ? "" : "on"} title="Time range">${icon("clock")}Time${icon("down")}</summary>
+      <div class="panel">
+        <div class="quick" role="group" aria-label="Up to now">${quickRanges.map(
+          ({ label, backMs }) =>
+            html`<button @click=${() => this.#narrow({ since: new Date(Date.now() - backMs).toISOString(), until: "" })}>${label}</button>`,
+        )}</div>
+        ${input(`From${isUtc ? " (UTC)" : ""}`, since, "since")}
+        ${input(`To${isUtc ? " (UTC)" : ""}`, until, "until")}
+        <button @click=${() => this.#narrow({ since: "", until: "" })}>Any time</button>
+      </div>
+    </details>`;
+  }
+
+  #renderLook(): TemplateResult {
+    const { time, order, isWrapped, isTimelineShown } = this.preferences;
+    const next = timeModes[(timeModes.indexOf(time) + 1) % timeModes.length]!;
+    return html`<div class="segments look" role="group" aria-label="How rows look">
+      <button title="Times: ${time}; change to ${next} (t)" aria-label="Times: ${time}" @click=${() => emit(this, "tr-prefer", { time: next })}>${time === "relative" ? "+0:00" : time === "utc" ? "UTC" : "Local"}</button>
+      <button title="${order === "oldest" ? "Oldest" : "Newest"} first (o)" aria-label="${order === "oldest" ? "Oldest" : "Newest"} first"
+        @click=${() => emit(this, "tr-prefer", { order: order === "oldest" ? "newest" : "oldest" })}>${icon("order")}${order === "oldest" ? "Oldest" : "Newest"}</button>
+      <button title="Wrap long lines (w)" aria-label="Wrap long lines" aria-pressed=${isWrapped} @click=${() => emit(this, "tr-prefer", { isWrapped: !isWrapped })}>${icon("wrap")}</button>
+      <button title="Timeline (h)" aria-label="Timeline" aria-pressed=${isTimelineShown} @click=${() => emit(this, "tr-prefer", { isTimelineShown: !isTimelineShown })}>${icon("bars")}</button>
+    </div>`;
+  }
+
+  /** What narrows the log and has no control of its own that shows it. */
+  #renderChips(): TemplateResult | typeof nothing {
+    const { template, fields, since, until } = this.filter;
+    const chips: TemplateResult[] = [];
+    if (since !== "" || until !== "") chips.push(this.#renderChip("time", this.#rangeText(), { since: "", until: "" }));
+    if (template !== "") chips.push(this.#renderChip("template", template, { template: "" }));
+    for (const field of fields) chips.push(this.#renderChip(field.path, field.value, toggleField(this.filter, field)));
+    if (chips.length === 0) return nothing;
+    return html`<div class="chips" role="group" aria-label="Filters">${chips}
+      <button class="quiet" @click=${() => emit(this, "tr-filter", { ...noFilter })}>Clear all</button></div>`;
+  }
+
+  #renderChip(name: string, value: string, change: Partial<LogFilter>): TemplateResult {
+    return html`<span class="chip"><span class="muted">${visibleText(name)}</span><span class="chip-value" title=${value}>${visibleText(value)}</span>
+      <button class="quiet" aria-label="Remove the filter ${name}" @click=${() => this.#narrow(change)}>${icon("close")}</button></span>`;
+  }
+
+  #rangeText(): string {
+    const { since, until } = this.filter;
+    const mode = this.preferences.time === "utc" ? "utc" : "local";
+    if (until === "") return `from ${dateTimeText(since, mode)}`;
+    if (since === "") return `to ${dateTimeText(until, mode)}`;
+    return `${dateTimeText(since, mode)} – ${dateTimeText(until, mode)}`;
+  }
+
+  #typed(text: string): void {
+    clearTimeout(this.#searchTimer);
+    this.#searchTimer = window.setTimeout(() => this.#narrow({ text }), text === "" ? 0 : searchDelayMs);
+  }
+
+  #searchKey(event: KeyboardEvent): void {
+    if (event.key === "Enter") {
+      clearTimeout(this.#searchTimer);
+      const { value } = event.target as HTMLInputElement;
+      if (value !== this.filter.text) this.#narrow({ text: value });
+      else this.dispatchEvent(new Event(event.shiftKey ? "previous-match" : "next-match"));
+    } else if (event.key === "Escape") {
+      this.#typed("");
+      (event.target as HTMLInputElement).value = "";
+      (event.target as HTMLInputElement).blur();
+    }
+  }
+
+  #narrow(change: Partial<LogFilter>): void {
+    emit(this, "tr-filter", { ...this.filter, ...change });
+  }
+}

@@ -1,0 +1,212 @@
+/** Draws one row of the log. Row elements are filled again and again; text from outside only becomes text nodes. */
+import { type LevelName, levelNames } from "../../record/levels.ts";
+import type { EntryObject, Gap } from "../../wire/api.ts";
+import { fullCount, fullTime, rowTime, type TimeMode } from "../model/format.ts";
+import { piecesOf } from "../model/highlight.ts";
+import type { FoldRow, GapRow, Row } from "../model/rows.ts";
+import type { EntryRow } from "../model/run.ts";
+import { firstLine, foldedLengthMax, visibleText } from "../model/visible-text.ts";
+
+/** What all rows are drawn with. */
+export interface RowLook {
+  readonly time: TimeMode;
+  /** Start of the session, for relative times. */
+  readonly originMs: number;
+  readonly withDate: boolean;
+  readonly isWrapped: boolean;
+  /** Text that is marked. */
+  readonly marked: string;
+  /** The row that the keyboard is on. */
+  readonly currentSeq: number;
+  readonly isOpen: (seq: number) => boolean;
+  readonly detailOf: (row: EntryRow) => HTMLElement;
+}
+
+/** Level names in rows. */
+export const shortLevels: Readonly<Record<LevelName | "", string>> = {
+  "": "",
+  trace: "TRC",
+  debug: "DBG",
+  info: "INF",
+  warn: "WRN",
+  error: "ERR",
+  critical: "CRT",
+};
+
+/** Returns the id of the element of an entry, for `aria-activedescendant`. */
+export function rowElementId(seq: number): string {
+  return `row-${seq}`;
+}
+
+/** Makes an empty row element. */
+export function createRow(): HTMLElement {
+  const element = document.createElement("div");
+  element.setAttribute("role", "row");
+  return element;
+}
+
+/** Fills `element` with `row`; returns whether its height may be another than one line. */
+export function fillRow(element: HTMLElement, row: Row, look: RowLook): boolean {
+  if (row.kind === "entry") return fillEntry(element, row, look);
+  element.removeAttribute("data-level");
+  element.removeAttribute("data-seq");
+  element.removeAttribute("aria-selected");
+  element.id = "";
+  if (row.kind === "gap") fillGap(element, row);
+  else fillFold(element, row);
+  return false;
+}
+
+function fillEntry(element: HTMLElement, row: EntryRow, look: RowLook): boolean {
+  const { entry } = row;
+  const isOpen = look.isOpen(entry.seq);
+  const isCurrent = look.currentSeq === entry.seq;
+  element.className = `row entry${isOpen ? " open" : ""}${isCurrent ? " current" : ""}${look.isWrapped ? " wrapped" : ""}`;
+  element.id = rowElementId(entry.seq);
+  element.dataset["seq"] = String(entry.seq);
+  element.dataset["level"] = entry.level ?? "none";
+  element.ariaSelected = String(isCurrent);
+  const cells = entryCells(element);
+  setText(cells.time, rowTime(entry.timestamp, look.time, look.originMs, look.withDate));
+  cells.time.title = fullTime(entry.timestamp, look.time);
+  setText(cells.level, shortLevels[entry.level ?? ""]);
+  setText(cells.logger, visibleText(entry.logger ?? ""));
+  cells.logger.title = entry.logger ?? "";
+  fillMessage(cells.message, row, look);
+  fillMarker(cells.marker, row, isOpen);
+  fillDetail(element, row, isOpen, look);
+  return isOpen || look.isWrapped;
+}
+
+interface EntryCells {
+  readonly time: HTMLElement;
+  readonly level: HTMLElement;
+  readonly logger: HTMLElement;
+  readonly message: HTMLElement;
+  readonly marker: HTMLButtonElement;
+}
+
+const cellsOf = new WeakMap<HTMLElement, EntryCells>();
+
+/** Returns the cells of `element`, made anew when it showed something else before. */
+function entryCells(element: HTMLElement): EntryCells {
+  const known = cellsOf.get(element);
+  if (known !== undefined && known.time.parentElement === element) return known;
+  const cells = {
+    time: cell("time"),
+    level: cell("level"),
+    logger: cell("logger"),
+    message: document.createElement("span"),
+    marker: document.createElement("button"),
+  };
+  cells.message.className = "text";
+  cells.marker.className = "marker";
+  cells.marker.tabIndex = -1;
+  const body = cell("message");
+  body.append(cells.marker, cells.message);
+  element.replaceChildren(cells.time, cells.level, cells.logger, body);
+  cellsOf.set(element, cells);
+  return cells;
+}
+
+function cell(name: string): HTMLElement {
+  const element = document.createElement("span");
+  element.className = `cell ${name}`;
+  element.setAttribute("role", "gridcell");
+  return element;
+}
+
+function fillMessage(target: HTMLElement, row: EntryRow, look: RowLook): void {
+  const shown = visibleText(firstLine(row.entry.message));
+  if (look.marked === "") {
+    setText(target, shown);
+    return;
+  }
+  const nodes = piecesOf(shown, look.marked).map(({ text, isMatch }) => {
+    if (!isMatch) return text;
+    const mark = document.createElement("mark");
+    mark.textContent = text;
+    return mark;
+  });
+  target.replaceChildren(...nodes);
+}
+
+/** The marker tells that there is more to see: fields, or more lines. */
+function fillMarker(marker: HTMLButtonElement, row: EntryRow, isOpen: boolean): void {
+  const more = row.lineCount - 1;
+  const isCut = more === 0 && row.entry.message.length > foldedLengthMax;
+  const isStructured = row.entry.format !== undefined || row.entry.fields !== undefined;
+  const lines = more > 0 ? `+${fullCount(more)} ${more === 1 ? "line" : "lines"}` : "";
+  const parts = [lines, isCut ? `${fullCount(row.entry.message.length)} characters` : "", isStructured ? "{…}" : ""];
+  const text = parts.filter((part) => part !== "").join(" ");
+  marker.hidden = text === "";
+  if (marker.hidden) return;
+  setText(marker, text);
+  marker.ariaExpanded = String(isOpen);
+  marker.ariaLabel = `${isOpen ? "Hide" : "Show"} ${isStructured ? "template and fields" : "all lines"}`;
+}
+
+function fillDetail(element: HTMLElement, row: EntryRow, isOpen: boolean, look: RowLook): void {
+  const shown = element.querySelector(":scope > .detail-cell");
+  if (!isOpen) {
+    shown?.remove();
+    return;
+  }
+  const detail = look.detailOf(row);
+  if (shown?.firstElementChild === detail) return;
+  const holder = cell("detail-cell");
+  holder.append(detail);
+  if (shown === null) element.append(holder);
+  else shown.replaceWith(holder);
+}
+
+function fillGap(element: HTMLElement, { gap }: GapRow): void {
+  element.className = "row gap";
+  const holder = cell("gap-text");
+  holder.textContent = gapText(gap);
+  element.replaceChildren(holder);
+}
+
+/** Returns what a gap row says. */
+export function gapText(gap: Gap): string {
+  const range = gap.from === gap.to ? `Entry ${fullCount(gap.from)}` : `Entries ${fullCount(gap.from)} to ${fullCount(gap.to)}`;
+  const verb = gap.from === gap.to ? "is" : "are";
+  if (gap.reason === "slow") return `${range} ${verb} not shown: the page could not keep up`;
+  if (gap.reason === "damaged") return `${range} ${verb} damaged in the file`;
+  return `${range} ${verb} no longer kept`;
+}
+
+function fillFold(element: HTMLElement, row: FoldRow): void {
+  element.className = "row fold";
+  const holder = cell("fold-text");
+  const button = document.createElement("button");
+  button.className = "marker";
+  button.tabIndex = -1;
+  button.dataset["unfold"] = String(row.seqFirst);
+  button.ariaExpanded = "false";
+  button.textContent = `${fullCount(row.count)} stack frames`;
+  holder.append(button);
+  element.replaceChildren(holder);
+}
+
+/** Returns the line that is copied for `entry`, as the text format of the API has it. */
+export function lineOf(entry: EntryObject): string {
+  const time = entry.timestamp.replace("T", " ").replace("Z", "");
+  const level = entry.level === undefined ? "" : ` [${entry.level}]`;
+  const logger = entry.logger === undefined ? "" : ` [${entry.logger}]`;
+  return `[${time}]${level}${logger} ${entry.message}`;
+}
+
+/** Returns the levels from most to least severe, without "none". */
+export function levelsDescending(): LevelName[] {
+  return levelNames.filter((name) => name !== "").reverse();
+}
+
+function setText(element: HTMLElement, text: string): void {
+  const node = element.firstChild;
+  if (node instanceof Text && node === element.lastChild) {
+    if (node.data !== text) node.data = text;
+  } else {
+    element.textContent = text;
+  }
+}

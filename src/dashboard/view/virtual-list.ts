@@ -1,0 +1,383 @@
+/**
+ * The scrolling list: a window of rows inside a scroll range that stands for the whole stream (model/scroll-map.ts).
+ * Rows that are looked at stay where they are on the screen, whatever is added, dropped or measured around them.
+ */
+import { elementScroll, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import { idealBase, type Place, placeOutside, rebaseBy, type Stretch, spacerSize } from "../model/scroll-map.ts";
+
+/** What the list shows. Keys are unique; `before` and `after` count rows that exist and are not in `rows`. */
+export interface ListContent<R extends { readonly key: string | number }> {
+  readonly rows: readonly R[];
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Where the view goes with the next frame: an end of the list, or a row by its index. `here` brings the row to the view,
+ * the others the view to the row; `near` moves no further than needed.
+ */
+export type Pin =
+  | { readonly to: "start" | "end" }
+  | { readonly to: "row"; readonly index: number; readonly align: "center" | "near" | "here" };
+
+export interface ListDelegate<R extends { readonly key: string | number }> {
+  /** Called once a frame while something is invalid. */
+  content(): ListContent<R> & { readonly pin?: Pin | undefined };
+  create(): HTMLElement;
+  /** Fills `element` with `row`; returns whether its height may differ from the usual one. */
+  fill(element: HTMLElement, row: R): boolean;
+  needBefore(): void;
+  needAfter(): void;
+  /** The view was dragged far out of the window. */
+  jump(place: Place): void;
+  /** After every frame; `isUser` when the reader scrolled since the last. */
+  placed(isUser: boolean): void;
+}
+
+/** Rows drawn above and below the visible ones. */
+const overscanRowCount = 12;
+/** Distance to the edge of the window at which more is loaded. */
+const nearEdgePx = 4000;
+/** Distance outside the window from which a jump is cheaper than loading all between. */
+const farOutsidePx = 3000;
+/** A drag that rests so long asks for what is under it. */
+const jumpDelayMs = 40;
+/** Heights remembered of rows that left the window. */
+const sizeCountMax = 20_000;
+
+interface Drawn<R> {
+  readonly element: HTMLElement;
+  row: R | undefined;
+  revision: number;
+  index: number;
+  start: number;
+  isVariable: boolean;
+}
+
+export class VirtualList<R extends { readonly key: string | number }> {
+  readonly #scroller: HTMLElement;
+  readonly #spacer: HTMLElement;
+  readonly #stage: HTMLElement;
+  readonly #delegate: ListDelegate<R>;
+  readonly #virtualizer: Virtualizer<HTMLElement, HTMLElement>;
+  readonly #drawn = new Map<string | number, Drawn<R>>();
+  readonly #spare: HTMLElement[] = [];
+  #content: ListContent<R> = { rows: [], before: 0, after: 0 };
+  #starts = new Float64Array(0);
+  #base = 0;
+  #revision = 0;
+  #frameId = 0;
+  #isInFrame = false;
+  #isUserScroll = false;
+  #isIdle = true;
+  /** Where this list put the view itself: reaching it is no wish of the reader. */
+  #ownTop = -1;
+  #reportOffset: (offset: number, isScrolling: boolean) => void = () => {};
+  #jumpTimer = 0;
+  readonly #unmount: () => void;
+  readonly #resizes = new ResizeObserver(() => this.invalidate());
+  readonly rowSizePx: number;
+
+  constructor(scroller: HTMLElement, rowSizePx: number, delegate: ListDelegate<R>) {
+    this.#scroller = scroller;
+    this.#delegate = delegate;
+    this.rowSizePx = rowSizePx;
+    this.#spacer = scroller.querySelector<HTMLElement>(".spacer")!;
+    this.#stage = this.#spacer.querySelector<HTMLElement>(".stage")!;
+    this.#virtualizer = new Virtualizer(this.#options());
+    this.#virtualizer.shouldAdjustScrollPositionOnItemSizeChange = () => false;
+    this.#unmount = this.#virtualizer._didMount();
+    this.#virtualizer._willUpdate();
+  }
+
+  /** Height of what is visible. */
+  get viewSizePx(): number {
+    return this.#scroller.clientHeight;
+  }
+
+  /** Whether the view stands at the first or last pixel of the stream. */
+  isAt(end: "start" | "end"): boolean {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    if (end === "start") return this.#content.before === 0 && scrollTop <= this.#base + 2;
+    return this.#content.after === 0 && scrollTop + clientHeight >= scrollHeight - 2;
+  }
+
+  /** Draws with the next frame. */
+  invalidate(): void {
+    if (this.#frameId === 0) this.#frameId = requestAnimationFrame(() => this.#frame());
+  }
+
+  /** Fills every row anew, and forgets heights when they may have changed. */
+  refresh(areSizesStale: boolean): void {
+    this.#revision++;
+    if (areSizesStale) this.#virtualizer.itemSizeCache.clear();
+    this.invalidate();
+  }
+
+  /** Returns the indexes of the first and last visible row, or undefined when none is. */
+  visibleRange(): { first: number; last: number } | undefined {
+    const top = this.#scroller.scrollTop - this.#base;
+    const { length } = this.#content.rows;
+    if (length === 0) return undefined;
+    const first = this.#indexAt(top);
+    const last = this.#indexAt(top + this.#scroller.clientHeight - 1);
+    return { first: Math.max(0, first), last: Math.min(length - 1, last) };
+  }
+
+  /** Returns the element that shows `key`, if it is drawn. */
+  elementOf(key: string | number): HTMLElement | undefined {
+    return this.#drawn.get(key)?.element;
+  }
+
+  /** Number of row elements in the document. */
+  get elementCount(): number {
+    return this.#drawn.size + this.#spare.length;
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.#frameId);
+    clearTimeout(this.#jumpTimer);
+    this.#resizes.disconnect();
+    this.#unmount();
+  }
+
+  #options() {
+    const { rows } = this.#content;
+    return {
+      count: rows.length,
+      getScrollElement: () => this.#scroller,
+      estimateSize: () => this.rowSizePx,
+      getItemKey: (index: number) => rows[index]!.key,
+      paddingStart: this.#base,
+      overscan: overscanRowCount,
+      scrollToFn: elementScroll,
+      observeElementRect,
+      observeElementOffset: (_: unknown, report: (offset: number, isScrolling: boolean) => void) => this.#observeOffset(report),
+      onChange: () => this.#changed(),
+    };
+  }
+
+  #observeOffset(report: (offset: number, isScrolling: boolean) => void): () => void {
+    this.#reportOffset = report;
+    const scrolled = () => {
+      if (Math.abs(this.#scroller.scrollTop - this.#ownTop) > 1) {
+        this.#isUserScroll = true;
+        this.#isIdle = false;
+        this.#ownTop = -1;
+      }
+      report(this.#scroller.scrollTop, true);
+      this.invalidate();
+    };
+    const rested = () => {
+      this.#isIdle = true;
+      report(this.#scroller.scrollTop, false);
+      this.invalidate();
+    };
+    this.#scroller.addEventListener("scroll", scrolled, { passive: true });
+    this.#scroller.addEventListener("scrollend", rested, { passive: true });
+    return () => {
+      this.#scroller.removeEventListener("scroll", scrolled);
+      this.#scroller.removeEventListener("scrollend", rested);
+    };
+  }
+
+  /** The box was resized or the range moved. */
+  #changed(): void {
+    if (!this.#isInFrame) this.invalidate();
+  }
+
+  #frame(): void {
+    this.#frameId = 0;
+    this.#isInFrame = true;
+    const isUser = this.#isUserScroll;
+    this.#isUserScroll = false;
+    const { pin, ...content } = this.#delegate.content();
+    this.#content = content;
+    this.#layOut(pin);
+    this.#draw();
+    if (this.#measure()) {
+      this.#layOut(pin);
+      this.#draw();
+    }
+    if (this.#isIdle && pin === undefined) this.#sortElements();
+    this.#isInFrame = false;
+    this.#watchEdges();
+    this.#delegate.placed(isUser);
+  }
+
+  /** Places the window: at the pin, or so that what is visible stays where it is. */
+  #layOut(pin: Pin | undefined): void {
+    const anchor = this.#anchor();
+    this.#measureStarts();
+    const view = { top: this.#scroller.scrollTop, height: this.#scroller.clientHeight };
+    const stretch = this.#stretch();
+    let top = view.top;
+    if (pin?.to === "row" && pin.align === "here") {
+      this.#base = view.top - this.#starts[pin.index]!;
+    } else if (pin !== undefined) {
+      if (pin.to !== "row" || anchor === undefined) this.#base = idealBase(stretch);
+      else this.#base = anchor.px - this.#starts[anchor.index]!;
+      top = this.#topOf(pin, stretch, view);
+    } else {
+      this.#base = anchor === undefined ? idealBase(stretch) : anchor.px - this.#starts[anchor.index]!;
+    }
+    const shift = rebaseBy(stretch, this.#base, { top, height: view.height }, this.#isIdle);
+    this.#base += shift;
+    this.#place(stretch, top + shift);
+  }
+
+  #place(stretch: Stretch, top: number): void {
+    const size = spacerSize(stretch, this.#base);
+    this.#spacer.style.height = `${size}px`;
+    this.#stage.style.top = `${this.#base}px`;
+    const topMax = Math.max(0, size - this.#scroller.clientHeight);
+    const target = Math.max(0, Math.min(Math.round(top), topMax));
+    if (target !== Math.round(this.#scroller.scrollTop)) {
+      this.#scroller.scrollTop = target;
+      this.#ownTop = this.#scroller.scrollTop;
+    }
+    this.#virtualizer.setOptions(this.#options());
+    this.#virtualizer._willUpdate();
+    this.#reportOffset(this.#scroller.scrollTop, !this.#isIdle);
+  }
+
+  /** Reads the heights of rows that may have unusual ones; returns whether any was not known. */
+  #measure(): boolean {
+    let isChanged = false;
+    const sizes = this.#virtualizer.itemSizeCache;
+    for (const [key, { element, index, isVariable }] of this.#drawn) {
+      const known = sizes.get(key);
+      if (!isVariable && known === undefined) continue;
+      const size = isVariable ? element.offsetHeight : this.rowSizePx;
+      if ((known ?? this.rowSizePx) === size) continue;
+      isChanged = true;
+      this.#virtualizer.resizeItem(index, size);
+    }
+    return isChanged;
+  }
+
+  /** Puts the row elements into the document in the order they are seen, for those who read it in order. */
+  #sortElements(): void {
+    const sorted = [...this.#drawn.values()].sort((one, other) => one.index - other.index);
+    let next: Element | null = this.#stage.firstElementChild;
+    for (const { element } of sorted) {
+      if (element === next) next = next.nextElementSibling;
+      else this.#stage.insertBefore(element, next);
+    }
+  }
+
+  /** The first visible row as it was drawn last that still exists. */
+  #anchor(): { index: number; px: number } | undefined {
+    if (this.#drawn.size === 0) return undefined;
+    const top = this.#scroller.scrollTop - this.#base;
+    const indexes = new Map<string | number, number>();
+    for (const [index, row] of this.#content.rows.entries()) if (this.#drawn.has(row.key)) indexes.set(row.key, index);
+    let best: { index: number; px: number } | undefined;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const [key, drawn] of this.#drawn) {
+      const index = indexes.get(key);
+      if (index === undefined) continue;
+      // A row above the view counts only when none in it is left.
+      const distance = drawn.start >= top ? drawn.start - top : 1e6 + top - drawn.start;
+      if (distance >= bestDistance) continue;
+      bestDistance = distance;
+      best = { index, px: this.#base + drawn.start };
+    }
+    return best;
+  }
+
+  #measureStarts(): void {
+    const { rows } = this.#content;
+    const sizes = this.#virtualizer.itemSizeCache;
+    if (sizes.size > sizeCountMax) sizes.clear();
+    if (this.#starts.length < rows.length + 1) this.#starts = new Float64Array(rows.length * 2 + 1);
+    let start = 0;
+    for (let index = 0; index < rows.length; index++) {
+      this.#starts[index] = start;
+      start += (sizes.size === 0 ? undefined : sizes.get(rows[index]!.key)) ?? this.rowSizePx;
+    }
+    this.#starts[rows.length] = start;
+  }
+
+  #stretch(): Stretch {
+    const { rows, before, after } = this.#content;
+    const window = this.#starts[rows.length]!;
+    const averagePx = rows.length === 0 ? this.rowSizePx : window / rows.length;
+    return { before: Math.round(before * averagePx), window, after: Math.round(after * averagePx) };
+  }
+
+  #topOf(pin: Pin, stretch: Stretch, view: { top: number; height: number }): number {
+    if (pin.to !== "row") return pin.to === "start" ? this.#base : this.#base + stretch.window - view.height;
+    const start = this.#base + this.#starts[pin.index]!;
+    const end = this.#base + this.#starts[pin.index + 1]!;
+    if (pin.align === "center") return start - Math.max(0, view.height - (end - start)) / 2;
+    if (start < view.top) return start;
+    return end > view.top + view.height ? end - view.height : view.top;
+  }
+
+  #indexAt(offset: number): number {
+    let low = 0;
+    let high = this.#content.rows.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.#starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  #draw(): void {
+    const items = this.#virtualizer.getVirtualItems();
+    const wanted = new Set(items.map((item) => item.key));
+    for (const [key, drawn] of this.#drawn) {
+      if (wanted.has(key as string | number)) continue;
+      this.#drawn.delete(key);
+      this.#spare.push(drawn.element);
+    }
+    for (const item of items) this.#drawRow(this.#content.rows[item.index]!, item.index);
+    for (const element of this.#spare) element.hidden = true;
+  }
+
+  #drawRow(row: R, index: number): void {
+    let drawn = this.#drawn.get(row.key);
+    if (drawn === undefined) {
+      drawn = { element: this.#takeElement(), row: undefined, revision: 0, index, start: 0, isVariable: false };
+      this.#drawn.set(row.key, drawn);
+    }
+    const { element } = drawn;
+    drawn.index = index;
+    drawn.start = this.#starts[index]!;
+    element.style.transform = `translateY(${drawn.start}px)`;
+    if (drawn.row === row && drawn.revision === this.#revision) return;
+    drawn.row = row;
+    drawn.revision = this.#revision;
+    drawn.isVariable = this.#delegate.fill(element, row);
+    if (drawn.isVariable) this.#resizes.observe(element);
+    else this.#resizes.unobserve(element);
+  }
+
+  #takeElement(): HTMLElement {
+    const spare = this.#spare.pop();
+    if (spare !== undefined) {
+      spare.hidden = false;
+      return spare;
+    }
+    const element = this.#delegate.create();
+    this.#stage.append(element);
+    return element;
+  }
+
+  #watchEdges(): void {
+    clearTimeout(this.#jumpTimer);
+    const stretch = this.#stretch();
+    const view = { top: this.#scroller.scrollTop, height: this.#scroller.clientHeight };
+    const place = placeOutside(stretch, this.#base, view, farOutsidePx);
+    if (place !== undefined) {
+      this.#jumpTimer = window.setTimeout(() => this.#delegate.jump(place), jumpDelayMs);
+      return;
+    }
+    const { before, after } = this.#content;
+    if (before > 0 && view.top < this.#base + nearEdgePx) this.#delegate.needBefore();
+    if (after > 0 && view.top + view.height > this.#base + stretch.window - nearEdgePx) this.#delegate.needAfter();
+  }
+}
