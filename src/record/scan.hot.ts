@@ -1,7 +1,7 @@
 /** Reads blocks and payloads where they lie: a view points into bytes and answers per entry without allocating. */
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
-import { blockAt, blockFlags, blockHeaderSizeBytes, blockMagic, blockSizeBytes } from "./block.ts";
+import { blockAt, blockHeaderSizeBytes, blockMagic, blockSizeBytes } from "./block.ts";
 import { memberOf, wordFactor } from "./payload.ts";
 
 const noBytes = new Uint8Array(0);
@@ -67,20 +67,6 @@ export class BlockView {
       offset + data.getUint16(offset + blockAt.headerSize, true),
       data.getUint32(offset + blockAt.payloadSize, true),
     );
-    return this;
-  }
-
-  /** Opens the compressed block at `offset` of `block`, whose payload was inflated into `payload`. */
-  openInflated(block: AnyBytes, offset: number, payload: AnyBytes, payloadOffset: number): this {
-    assert(offset >= 0 && offset + blockHeaderSizeBytes <= block.length, "a block's header lies in the bytes");
-    this.#look(block);
-    const data = this.words;
-    assert(data.getUint32(offset + blockAt.magic, true) === blockMagic, "a block begins here");
-    assert(data.getUint32(offset + blockAt.incompatibleFlags, true) === blockFlags.lz4, "the payload was compressed");
-    this.#openHeader(data, offset);
-    const rawSize = data.getUint32(offset + blockAt.rawSize, true);
-    this.#look(payload);
-    this.#openTable(payloadOffset, rawSize);
     return this;
   }
 

@@ -1,6 +1,6 @@
 /** Writes entries of blocks as CSV (RFC 4180): a header line, CRLF behind each line, quotes where they are needed. */
 import { assert } from "../base/assert.ts";
-import { type AnyBytes, type ByteColumn, utf8 } from "../base/bytes.ts";
+import { type ByteColumn, utf8 } from "../base/bytes.ts";
 import { levelNames } from "../record/levels.ts";
 import type { BlockView } from "../record/scan.hot.ts";
 import type { EntryWriter } from "./answer.hot.ts";
@@ -27,8 +27,6 @@ needsQuotes[0x0a] = 1;
 /** Writes CSV lines; the header is the caller's. */
 export class CsvWriter implements EntryWriter {
   readonly #start = new LineStart(utf8(""), true, utf8(","), 0x54);
-  #bytes: AnyBytes = new Uint8Array(0);
-  #words = new DataView(new ArrayBuffer(0) as ArrayBufferLike);
 
   append(
     view: BlockView,
@@ -61,50 +59,45 @@ export class CsvWriter implements EntryWriter {
     const size = loggerEnd - loggerStart + templateEnd - templateStart + textEnd - textStart + fieldsEnd - fieldsStart;
     // Each byte may be a quote, which doubles.
     column.reserve(this.#start.sizeBytesMax + levelSizeBytesMax + separatorsSizeBytes + size * 2);
-    if (column.bytes !== this.#bytes) this.#look(column.bytes);
     const target = column.bytes;
-    const source = view.bytes;
+    const words = column.view;
     const level = levelPieces[view.level(index)]!;
     let at = column.length;
-    at = this.#start.write(view.seq(index), view.timeLow(index), view.timeHigh(index), 0, target, this.#words, at);
+    at = this.#start.write(view.seq(index), view.timeLow(index), view.timeHigh(index), 0, target, words, at);
     for (let byte = 0; byte < level.length; byte++) target[at++] = level[byte]!;
-    at = this.#value(source, view.words, loggerStart, loggerEnd, at);
+    at = writeValue(view, loggerStart, loggerEnd, column, at);
     target[at++] = comma;
-    at = this.#value(source, view.words, textStart, textEnd, at);
+    at = writeValue(view, textStart, textEnd, column, at);
     target[at++] = comma;
-    at = this.#value(source, view.words, templateStart, templateEnd, at);
+    at = writeValue(view, templateStart, templateEnd, column, at);
     target[at++] = comma;
-    at = this.#value(source, view.words, fieldsStart, fieldsEnd, at);
+    at = writeValue(view, fieldsStart, fieldsEnd, column, at);
     target[at] = 0x0d;
     target[at + 1] = 0x0a;
     column.length = at + 2;
   }
+}
 
-  #look(bytes: AnyBytes): void {
-    this.#bytes = bytes;
-    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Writes one value: in quotes, with quotes doubled, when it has a quote, a comma or a line end. */
+function writeValue(view: BlockView, start: number, end: number, column: ByteColumn, at: number): number {
+  const source = view.bytes;
+  const target = column.bytes;
+  let plainEnd = start;
+  while (plainEnd < end && needsQuotes[source[plainEnd]!] === 0) plainEnd++;
+  if (plainEnd === end) return copyUtf8(source, view.words, start, end, target, column.view, at);
+  target[at] = quote;
+  let to = at + 1;
+  let from = start;
+  // Pieces up to and with a quote, each followed by another quote. A quote is one byte: no character is cut.
+  for (let next = plainEnd; next < end; next++) {
+    if (source[next]! !== quote) continue;
+    to = copyUtf8(source, view.words, from, next + 1, target, column.view, to);
+    target[to++] = quote;
+    from = next + 1;
   }
-
-  /** Writes one value: in quotes, with quotes doubled, when it has a quote, a comma or a line end. */
-  #value(source: AnyBytes, words: DataView, start: number, end: number, at: number): number {
-    const target = this.#bytes;
-    let plainEnd = start;
-    while (plainEnd < end && needsQuotes[source[plainEnd]!] === 0) plainEnd++;
-    if (plainEnd === end) return copyUtf8(source, words, start, end, target, this.#words, at);
-    target[at] = quote;
-    let to = at + 1;
-    let from = start;
-    // Pieces up to and with a quote, each followed by another quote. A quote is one byte: no character is cut.
-    for (let next = plainEnd; next < end; next++) {
-      if (source[next]! !== quote) continue;
-      to = copyUtf8(source, words, from, next + 1, target, this.#words, to);
-      target[to++] = quote;
-      from = next + 1;
-    }
-    to = copyUtf8(source, words, from, end, target, this.#words, to);
-    target[to] = quote;
-    return to + 1;
-  }
+  to = copyUtf8(source, view.words, from, end, target, column.view, to);
+  target[to] = quote;
+  return to + 1;
 }
 
 /** Appends the CSV header to an empty answer. */

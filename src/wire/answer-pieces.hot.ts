@@ -7,7 +7,6 @@ import { copyBytes, copyEscaped, copyUtf8, escapeFactor } from "./text-copy.hot.
 /** Numbered pieces of one block. Adding goes open, add…, close; then `copy` until the next `begin`. */
 export class PieceCache {
   readonly #column = new ByteColumn(4096);
-  #words = new DataView(this.#column.bytes.buffer as ArrayBufferLike);
   #starts = new Uint32Array(64);
   #ends = new Uint32Array(64);
   /** A piece is of this block when its stamp is the current one: nothing needs clearing between blocks. */
@@ -53,38 +52,31 @@ export class PieceCache {
   }
 
   add(piece: AnyBytes): void {
-    this.#reserve(piece.length);
     this.#column.append(piece, 0, piece.length);
   }
 
   addByte(byte: number): void {
-    this.#reserve(1);
+    this.#column.reserve(1);
     this.#column.bytes[this.#column.length++] = byte;
   }
 
   /** Adds a dictionary string as the inside of a JSON string. */
   addEscaped(view: BlockView, start: number, end: number): void {
-    this.#reserve((end - start) * escapeFactor);
+    this.#column.reserve((end - start) * escapeFactor);
     const column = this.#column;
-    column.length = copyEscaped(view.bytes, view.words, start, end, column.bytes, this.#words, column.length);
+    column.length = copyEscaped(view.bytes, view.words, start, end, column.bytes, column.view, column.length);
   }
 
   /** Adds a dictionary string as UTF-8. */
   addUtf8(view: BlockView, start: number, end: number): void {
-    this.#reserve(end - start);
+    this.#column.reserve(end - start);
     const column = this.#column;
-    column.length = copyUtf8(view.bytes, view.words, start, end, column.bytes, this.#words, column.length);
+    column.length = copyUtf8(view.bytes, view.words, start, end, column.bytes, column.view, column.length);
   }
 
   /** Copies piece `key` to `at`; returns the offset behind. */
   copy(key: number, target: AnyBytes, targetWords: DataView, at: number): number {
     assert(this.#stamps[key] === this.#stamp, "the piece was made");
-    return copyBytes(this.#column.bytes, this.#words, this.#starts[key]!, this.#ends[key]!, target, targetWords, at);
-  }
-
-  #reserve(count: number): void {
-    const before = this.#column.bytes;
-    this.#column.reserve(count);
-    if (this.#column.bytes !== before) this.#words = new DataView(this.#column.bytes.buffer as ArrayBufferLike);
+    return copyBytes(this.#column.bytes, this.#column.view, this.#starts[key]!, this.#ends[key]!, target, targetWords, at);
   }
 }

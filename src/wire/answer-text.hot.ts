@@ -1,6 +1,6 @@
 /** Writes entries of blocks as lines for people: `[2026-11-20 10:00:00.123] [info] [LogHttp] message`. */
 import { assert } from "../base/assert.ts";
-import { type AnyBytes, type ByteColumn, utf8 } from "../base/bytes.ts";
+import { type ByteColumn, utf8 } from "../base/bytes.ts";
 import { levelCount, levelNames } from "../record/levels.ts";
 import type { BlockView } from "../record/scan.hot.ts";
 import type { EntryWriter } from "./answer.hot.ts";
@@ -19,8 +19,6 @@ export class TextWriter implements EntryWriter {
   readonly #start = new LineStart(utf8("["), false, utf8(""), space);
   /** Per logger and level: what stands between the time and the message. */
   readonly #heads = new PieceCache();
-  #bytes: AnyBytes = new Uint8Array(0);
-  #words = new DataView(new ArrayBuffer(0) as ArrayBufferLike);
 
   append(
     view: BlockView,
@@ -45,19 +43,14 @@ export class TextWriter implements EntryWriter {
     const textStart = view.textStart(index);
     const textEnd = view.textEnd(index);
     column.reserve(this.#start.sizeBytesMax + this.#heads.size(head) + (textEnd - textStart) + 1);
-    if (column.bytes !== this.#bytes) this.#look(column.bytes);
     const target = column.bytes;
+    const words = column.view;
     let at = column.length;
-    at = this.#start.write(0, view.timeLow(index), view.timeHigh(index), 0, target, this.#words, at);
-    at = this.#heads.copy(head, target, this.#words, at);
-    at = copyUtf8(view.bytes, view.words, textStart, textEnd, target, this.#words, at);
+    at = this.#start.write(0, view.timeLow(index), view.timeHigh(index), 0, target, words, at);
+    at = this.#heads.copy(head, target, words, at);
+    at = copyUtf8(view.bytes, view.words, textStart, textEnd, target, words, at);
     target[at] = newline;
     column.length = at + 1;
-  }
-
-  #look(bytes: AnyBytes): void {
-    this.#bytes = bytes;
-    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** `] [info] [LogHttp] ` of an entry, made at its first use in the block. */

@@ -47,8 +47,6 @@ export class JsonWriter implements EntryWriter {
   readonly #heads = new PieceCache();
   /** Per template: what stands behind the message. */
   readonly #formats = new PieceCache();
-  #bytes: AnyBytes = new Uint8Array(0);
-  #words = new DataView(new ArrayBuffer(0) as ArrayBufferLike);
 
   /** @param isLines NDJSON: a newline behind each entry instead of a comma between two. */
   constructor(isLines: boolean) {
@@ -83,9 +81,8 @@ export class JsonWriter implements EntryWriter {
     const fieldsEnd = view.fieldsEnd(index);
     const pieces = this.#heads.size(head) + this.#formats.size(format) + (fieldsEnd - fieldsStart);
     column.reserve(this.#start.sizeBytesMax + closeSizeBytesMax + pieces + (textEnd - textStart) * escapeFactor);
-    if (column.bytes !== this.#bytes) this.#look(column.bytes);
     const target = column.bytes;
-    const words = this.#words;
+    const words = column.view;
     let at = column.length;
     const skip = this.#isLines || at === 0 ? 1 : 0;
     at = this.#start.write(view.seq(index), view.timeLow(index), view.timeHigh(index), skip, target, words, at);
@@ -100,11 +97,6 @@ export class JsonWriter implements EntryWriter {
     target[at++] = brace;
     if (this.#isLines) target[at++] = newline;
     column.length = at;
-  }
-
-  #look(bytes: AnyBytes): void {
-    this.#bytes = bytes;
-    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** `Z","level":"info","logger":"LogHttp","message":"` of an entry, made at its first use in the block. */
