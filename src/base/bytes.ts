@@ -9,7 +9,7 @@ export type OwnedBytes = Uint8Array<ArrayBuffer>;
 export type AnyBytes = Uint8Array<ArrayBufferLike>;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Returns the UTF-8 of `text` in new memory. */

@@ -26,6 +26,7 @@ needsQuotes[0x0a] = 1;
 
 /** Writes CSV lines; the header is the caller's. */
 export class CsvWriter implements EntryWriter {
+  readonly separator = 0;
   readonly #start = new LineStart(utf8(""), true, utf8(","), 0x54);
 
   append(

@@ -16,6 +16,7 @@ const newline = 0x0a;
 
 /** Writes text lines. A message goes out as it is, also when it has several lines. */
 export class TextWriter implements EntryWriter {
+  readonly separator = 0;
   readonly #start = new LineStart(utf8("["), false, utf8(""), space);
   /** Per logger and level: what stands between the time and the message. */
   readonly #heads = new PieceCache();

@@ -19,12 +19,15 @@ const messagePiece = utf8(',"message":"');
 const loggerPiece = utf8(',"logger":"');
 const formatPiece = utf8('","format":"');
 const levelPieces = levelNames.map((name) => utf8(name === "" ? 'Z"' : `Z","level":"${name}"`));
+const comma = 0x2c;
 const newline = 0x0a;
 const quote = 0x22;
 const brace = 0x7d;
 
-/** Appends entries to a column; one kind for each textual format. */
+/** Appends entries to a column; one kind for each format. */
 export interface EntryWriter {
+  /** Byte that stands before each entry but the first in a column; 0: none. */
+  readonly separator: number;
   /**
    * Appends the entries `indexes[from, to)` of `view` (without `indexes`: entries from…to - 1) to `target`, until it holds
    * `sizeBytesMax` bytes or more. Returns where it stopped: `to`, or the next one to write.
@@ -41,6 +44,7 @@ export interface EntryWriter {
 
 /** Writes JSON: items of an array with commas between them, or lines. */
 export class JsonWriter implements EntryWriter {
+  readonly separator: number;
   readonly #isLines: boolean;
   readonly #start = new LineStart(seqPiece, true, timePiece, 0x54);
   /** Per logger and level: what stands between the time and the message. */
@@ -51,6 +55,7 @@ export class JsonWriter implements EntryWriter {
   /** @param isLines NDJSON: a newline behind each entry instead of a comma between two. */
   constructor(isLines: boolean) {
     this.#isLines = isLines;
+    this.separator = isLines ? 0 : comma;
   }
 
   append(

@@ -21,6 +21,7 @@ const empty = new Uint8Array(0);
 
 /** Returns the WTF-8 of `text`: lone surrogates in their three-byte form. */
 export function wtf8(text: string): OwnedBytes {
+  if (!/\p{Surrogate}/u.test(text)) return utf8(text);
   const parts: number[] = [];
   for (const character of text) {
     const code = character.codePointAt(0) as number;
