@@ -6,12 +6,14 @@ import type { FileLayer } from "./files.ts";
 
 /** Read at once when blocks follow one another. */
 export const readAheadSizeBytes = 1024 * 1024;
+/** A start looks at many files and reads a page or two of each. */
+const firstSizeBytes = 16 * 1024;
 /** A buffer that one large block made grow is given back over this. */
 const keptSizeBytesMax = 8 * 1024 * 1024;
 
 export class FileWindow {
   /** Valid until the next `load`, `loadBack` or `open`. */
-  bytes: OwnedBytes = new Uint8Array(readAheadSizeBytes);
+  bytes: OwnedBytes = new Uint8Array(0);
   #files: FileLayer;
   #descriptor = -1;
   #limit = 0;
@@ -28,7 +30,7 @@ export class FileWindow {
     this.#descriptor = descriptor;
     this.#limit = limit;
     this.#length = 0;
-    if (this.bytes.length > keptSizeBytesMax) this.bytes = new Uint8Array(readAheadSizeBytes);
+    if (this.bytes.length > keptSizeBytesMax) this.bytes = new Uint8Array(0);
   }
 
   /** Forgets what was read, so that nothing is answered from memory of another file. */
@@ -68,7 +70,7 @@ export class FileWindow {
 
   #fill(start: number, end: number): void {
     const sizeBytes = end - start;
-    if (sizeBytes > this.bytes.length) this.bytes = new Uint8Array(sizeBytes);
+    if (sizeBytes > this.bytes.length) this.bytes = new Uint8Array(Math.max(sizeBytes, firstSizeBytes));
     this.#length = 0;
     this.#start = start;
     this.#length = readWhole(this.#files, this.#descriptor, this.bytes, 0, sizeBytes, start);

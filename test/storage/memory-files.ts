@@ -101,7 +101,6 @@ class MemoryDirectory {
 }
 
 export class MemoryFiles implements FileLayer {
-  /** How fdatasync fails: the pages are forgotten as if they were written, and nobody tells. */
   #root = new MemoryDirectory();
   #open = new Map<number, MemoryFile>();
   #nextDescriptor = 3;
@@ -136,6 +135,7 @@ export class MemoryFiles implements FileLayer {
     file.bytes = bytes.slice();
     file.sync();
     directory.change((entries) => entries.set(name, file));
+    directory.sync();
   }
 
   /** The disk fails a sync: what was pending counts as written and is not. */
