@@ -6,7 +6,8 @@ import type { Dictionary } from "./dictionary.hot.ts";
 import { containerKinds, FieldsIndex } from "./fields-index.hot.ts";
 import { appendEscaped, appendNumber, appendUnescaped } from "./json-text.hot.ts";
 import { OffsetMap } from "./offset-map.hot.ts";
-import { pieceStride, stepIsIndex, stepStride, type Template, TemplateCache } from "./template.ts";
+import { pieceStride, stepIsIndex, stepStride, type Template } from "./template.ts";
+import { TemplateCache } from "./template-cache.ts";
 
 const quote = 0x22;
 const nine = 0x39;

@@ -1,6 +1,5 @@
-/** Message templates: parses them once and keeps them (templates rules 1, 2, 5 and 8). */
+/** Parses message templates into pieces (templates rules 1, 2, 5 and 8). */
 import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
-import { hashOf } from "./dictionary.hot.ts";
 
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
@@ -15,7 +14,6 @@ const indexMax = 0x7fffffff;
 
 /** Memory of a kept template beside its text and numbers. */
 const templateOverheadSizeBytes = 256;
-const localizedHashMask = 0x5bd1e995;
 
 /**
  * Numbers per piece of a template, a literal and the placeholder behind it:
@@ -40,8 +38,10 @@ export class Template {
   readonly hasHalves: boolean;
   /** Looked up since the cache last passed by. */
   used = false;
-  /** Held by a cache. */
+  /** Held by a cache, at this place of its clock and under this hash. */
   kept = false;
+  place = 0;
+  hash = 0;
 
   constructor(text: OwnedBytes, pieces: number[] | undefined, steps: number[], localized: boolean) {
     this.text = text;
@@ -89,67 +89,6 @@ export function escapeTemplate(text: string): string {
 /** Returns a localized template that renders as `text`. */
 export function escapeLocalizedTemplate(text: string): string {
   return text.replace(/[`{}]/g, "`$&");
-}
-
-/** Parsed templates by their text; what was not used for longest goes first, roughly. */
-export class TemplateCache {
-  missCount = 0;
-  sizeBytes = 0;
-  /** By hash: of two templates with one hash the later stays, so nobody can build long chains. */
-  readonly #templates = new Map<number, Template>();
-  readonly #countMax: number;
-  readonly #sizeBytesMax: number;
-
-  constructor(countMax: number, sizeBytesMax: number) {
-    this.#countMax = countMax;
-    this.#sizeBytesMax = sizeBytesMax;
-  }
-
-  get count(): number {
-    return this.#templates.size;
-  }
-
-  /** Returns the parsed form of `source[start, end)`, which is copied when it is new. */
-  find(source: AnyBytes, start: number, end: number, localized: boolean): Template {
-    const hash = hashOf(source, start, end) ^ (localized ? localizedHashMask : 0);
-    const known = this.#templates.get(hash);
-    if (known !== undefined && known.localized === localized && sameBytes(known.text, source, start, end)) {
-      known.used = true;
-      return known;
-    }
-    this.missCount++;
-    const template = parseTemplate(source, start, end, localized);
-    if (template.sizeBytes <= this.#sizeBytesMax / 2) this.#keep(hash, template);
-    return template;
-  }
-
-  #keep(hash: number, template: Template): void {
-    this.#drop(hash);
-    this.#templates.set(hash, template);
-    template.kept = true;
-    this.sizeBytes += template.sizeBytes;
-    while (this.#templates.size > this.#countMax || this.sizeBytes > this.#sizeBytesMax) this.#evict();
-  }
-
-  /** Looks at the oldest: one used since the last look goes to the back of the row, another goes. */
-  #evict(): void {
-    const [hash, template] = this.#templates.entries().next().value as [number, Template];
-    if (template.used) {
-      template.used = false;
-      this.#templates.delete(hash);
-      this.#templates.set(hash, template);
-    } else {
-      this.#drop(hash);
-    }
-  }
-
-  #drop(hash: number): void {
-    const template = this.#templates.get(hash);
-    if (template === undefined) return;
-    this.sizeBytes -= template.sizeBytes;
-    this.#templates.delete(hash);
-    template.release();
-  }
 }
 
 /** Rule 1: `{{` and `}}` stand for a brace, looked for before a placeholder. */
@@ -249,10 +188,4 @@ function holdsHalves(text: OwnedBytes): boolean {
     if ((text[at + 1] as number) >= 0xa0) return true;
   }
   return false;
-}
-
-function sameBytes(text: OwnedBytes, source: AnyBytes, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
-  for (let index = 0; index < text.length; index++) if (text[index] !== source[start + index]) return false;
-  return true;
 }
