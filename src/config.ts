@@ -26,8 +26,8 @@ export const limits = {
   blockSizeBytesMax: 160 * MiB,
   /** A block is closed at the next batch once its columns hold this much, so that readers need not load more. */
   blockTargetSizeBytes: 1 * MiB,
-  /** Page of the intake slab: small bodies share one, large ones take a run of them. */
-  slabPageSizeBytes: 256 * KiB,
+  /** Page of the intake slab: bodies up to a quarter of one share pages, larger ones take a run of them. */
+  slabPageSizeBytes: 64 * KiB,
   /** Batches in one job; keeps the answer of a job, and the time the main thread spends on it, short. */
   jobBatchCountMax: 1024,
   /** Bytes of bodies in one job, beyond the first batch. */
@@ -66,6 +66,15 @@ export const limits = {
   /** One delta: entries and bytes. */
   deltaEntryCountMax: 2000,
   deltaSizeBytesMax: 512 * KiB,
+  /** Deltas kept for followers that are at the same cursor. */
+  deltaCacheCountMax: 4096,
+  deltaCacheSizeBytesMax: 16 * MiB,
+  /** Templates of a session that are told apart; the rest is left out. */
+  templateSummaryCountMax: 10_000,
+  /** Columns of a timeline. */
+  timelineBucketCountMax: 2000,
+  /** Time one read may scan before it answers with what it has and `more`. */
+  readMsMax: 10_000,
   /** Subscriptions per socket, and sockets in all. */
   subscriptionCountMax: 1024,
   socketCountMax: 10_000,
@@ -82,8 +91,12 @@ export const limits = {
   readerAttemptCountMax: 5,
   leaseMsDefault: 30_000,
   leaseMsMax: 3_600_000,
+  /** One post of our own log to another server (--forward). */
+  forwardMsMax: 5000,
   /** Lines of our own log kept until our session can take them. */
   ownLogLineCountMax: 10_000,
+  /** Segment files that one worker keeps open at most; fewer where `ulimit -n` is low. */
+  descriptorCountMax: 4096,
   /** Threads that read files for queries, exports and archives. */
   queryThreadCount: 1,
   /** Query tasks waiting before reads answer 429; watch tailrace_queries_waiting. */

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "#src/config.ts";
+import { IntakeSlab } from "#src/handoff/slab.ts";
+
+const page = limits.slabPageSizeBytes;
+
+test("H1: room that is handed out never overlaps, and all of it comes back", () => {
+  const sizes = fc.oneof(fc.integer({ min: 0, max: 600 }), fc.integer({ min: 0, max: 5 * page }));
+  const steps = fc.array(fc.record({ sizeBytes: sizes, release: fc.integer({ min: 0, max: 3 }) }), { maxLength: 200 });
+  fc.assert(
+    fc.property(steps, (plan) => {
+      const slab = new IntakeSlab(16 * page);
+      const held: { offset: number; sizeBytes: number }[] = [];
+      for (const { sizeBytes, release } of plan) {
+        const offset = slab.reserve(sizeBytes);
+        if (offset >= 0) {
+          assert.ok(offset + sizeBytes <= slab.bytes.length);
+          for (const other of held) {
+            assert.ok(
+              offset + sizeBytes <= other.offset ||
+                other.offset + other.sizeBytes <= offset ||
+                sizeBytes === 0 ||
+                other.sizeBytes === 0,
+            );
+          }
+          held.push({ offset, sizeBytes });
+        }
+        for (let count = 0; count < release && held.length > 0; count++) {
+          const [gone] = held.splice(held.length >> 1, 1);
+          if (gone !== undefined) slab.release(gone.offset, gone.sizeBytes);
+        }
+      }
+      for (const { offset, sizeBytes } of held) slab.release(offset, sizeBytes);
+      assert.ok(slab.usedSizeBytes <= page, "only the open page stays");
+      assert.ok(slab.reserve(7 * page) >= 0, "beside the open page there is a run of half of the rest");
+    }),
+  );
+});
+
+test("a full slab says so and goes on when room comes back", () => {
+  const slab = new IntakeSlab(2 * page);
+  const first = slab.reserve(2 * page);
+  assert.equal(first, 0);
+  assert.equal(slab.reserve(1), -1);
+  assert.equal(slab.reserve(page), -1);
+  slab.release(first, 2 * page);
+  assert.ok(slab.reserve(1) >= 0);
+});
