@@ -61,8 +61,13 @@ export class TimeReader {
       if (digit >>> 0 > 9) return this.#readDecimal(bytes, start, end, 6);
       milliseconds = milliseconds * 10 + digit;
     }
+    return this.readMilliseconds(milliseconds);
+  }
+
+  /** Reads whole milliseconds since the epoch. */
+  readMilliseconds(milliseconds: number): boolean {
     const seconds = Math.floor(milliseconds / 1000);
-    return this.#set(seconds, (milliseconds - seconds * 1000) * 1_000_000);
+    return this.#set(seconds, Math.floor(milliseconds - seconds * 1000) * 1_000_000);
   }
 
   #readDate(bytes: AnyBytes, start: number, end: number): boolean {

@@ -1,0 +1,50 @@
+/** Collects what a job did, in the rows that handoff/job.ts describes. */
+import { blockWordAt, blockWordCount, type JobResult, outcomeAt, outcomeStatus, outcomeWordCount } from "../handoff/job.ts";
+import type { SessionTail } from "../storage/types.ts";
+import type { Refusal } from "../wire/outcome.ts";
+
+export class ResultWriter {
+  readonly #outcomes: Float64Array;
+  #blocks: Float64Array;
+  #blockCount = 0;
+  readonly #refusals: [number, Refusal][] = [];
+
+  constructor(itemCount: number) {
+    this.#outcomes = new Float64Array(itemCount * outcomeWordCount);
+    this.#blocks = new Float64Array(Math.min(itemCount, 16) * blockWordCount);
+  }
+
+  outcome(item: number, status: number, first: number, count: number): void {
+    const row = item * outcomeWordCount;
+    this.#outcomes[row + outcomeAt.status] = status;
+    this.#outcomes[row + outcomeAt.first] = first;
+    this.#outcomes[row + outcomeAt.count] = count;
+  }
+
+  refuse(item: number, refusal: Refusal): void {
+    this.outcome(item, outcomeStatus.refused, 0, 0);
+    this.#refusals.push([item, refusal]);
+  }
+
+  block(slot: number, ringPosition: number, sizeBytes: number, firstSeq: number, count: number, tail: SessionTail): void {
+    const row = this.#blockCount * blockWordCount;
+    if (row + blockWordCount > this.#blocks.length) {
+      const grown = new Float64Array(this.#blocks.length * 2 + blockWordCount);
+      grown.set(this.#blocks);
+      this.#blocks = grown;
+    }
+    this.#blocks[row + blockWordAt.slot] = slot;
+    this.#blocks[row + blockWordAt.ringPosition] = ringPosition;
+    this.#blocks[row + blockWordAt.sizeBytes] = sizeBytes;
+    this.#blocks[row + blockWordAt.firstSeq] = firstSeq;
+    this.#blocks[row + blockWordAt.count] = count;
+    this.#blocks[row + blockWordAt.segmentFirstSeq] = tail.segmentFirstSeq;
+    this.#blocks[row + blockWordAt.endPosition] = tail.endPosition;
+    this.#blockCount++;
+  }
+
+  finish(busyMs: number): JobResult<Refusal> {
+    const blocks = this.#blocks.subarray(0, this.#blockCount * blockWordCount);
+    return { outcomes: this.#outcomes, blocks, blockCount: this.#blockCount, refusals: this.#refusals, busyMs };
+  }
+}
