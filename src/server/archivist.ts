@@ -1,0 +1,86 @@
+/** Archives and restores sessions: the shard's worker lets the files go, a query thread rewrites them, readers go on. */
+import type { SegmentInfo, SessionTail } from "../storage/types.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import { busyRefusal, type Engine } from "./engine.ts";
+import { isRefusal } from "./query-input.ts";
+import type { Session } from "./session.ts";
+
+/** What a query thread says when it has rewritten a session's files. */
+export interface RewrittenFiles {
+  readonly tail: SessionTail;
+  readonly segments: readonly SegmentInfo[];
+  readonly originalSizeBytes: number;
+  readonly archivedSizeBytes: number;
+}
+
+export class Archivist {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Compacts and compresses an ended session; an archived one stays as it is. */
+  async archive(session: Session): Promise<Refusal | undefined> {
+    if (session.isArchived) return undefined;
+    const rewritten = await this.#rewrite(session, "archive");
+    if (isRefusal(rewritten)) return rewritten;
+    const { originalSizeBytes, archivedSizeBytes } = rewritten;
+    const archivedAt = new Date(this.#engine.clock.nowMs()).toISOString();
+    const sizes = { archived_at: archivedAt, original_bytes: originalSizeBytes, archived_bytes: archivedSizeBytes };
+    return this.#record(session, { ...session.record, ...sizes });
+  }
+
+  /** Brings plain segments back. */
+  async restore(session: Session): Promise<Refusal | undefined> {
+    if (!session.isActive && !session.isArchived) return refuse("not_archived", `Session ${session.id} is not archived.`);
+    const rewritten = await this.#rewrite(session, "restore");
+    if (isRefusal(rewritten)) return rewritten;
+    const { archived_at: _at, original_bytes: _original, archived_bytes: _archived, ...record } = session.record;
+    return this.#record(session, record);
+  }
+
+  /** Archives the sessions that ended before `beforeMs`, one after the other, oldest first. */
+  async archiveOlderThan(beforeMs: number): Promise<void> {
+    const old = [...this.#engine.registry.all].filter(
+      (session) =>
+        !session.isActive && !session.isArchived && session.head > 0 && Date.parse(session.record.ended_at ?? "") < beforeMs,
+    );
+    for (const session of old) {
+      if (session.isActive || session.busy !== undefined || this.#engine.gate.isStopping) continue;
+      const refusal = await this.archive(session);
+      if (refusal !== undefined) this.#engine.log.warn({ session: session.id, refusal }, "A session could not be archived");
+    }
+  }
+
+  async #rewrite(session: Session, task: "archive" | "restore"): Promise<RewrittenFiles | Refusal> {
+    if (session.isActive) return refuse("session_active", `Session ${session.id} is active: end it first.`);
+    if (session.busy !== undefined) return busyRefusal(session);
+    session.busy = task;
+    try {
+      const refusal = await this.#engine.releaseFiles(session);
+      if (refusal !== undefined) return refusal;
+      const { id, segments, tail } = session;
+      const rewritten = await this.#engine.query.run<RewrittenFiles | Refusal>(task, { id, segments, tail });
+      if (!isRefusal(rewritten)) {
+        // Ring positions stay valid for what is being sent, but blocks of memory and file no longer match one to one.
+        session.dropResident();
+        session.segments = rewritten.segments;
+        session.tail = rewritten.tail;
+      }
+      return rewritten;
+    } catch (error) {
+      this.#engine.log.error({ err: error, session: session.id }, `The ${task} of a session failed`);
+      return refuse("storage_unavailable", `The ${task} failed: ${(error as Error).message}`, { retryAfterSeconds: 5 });
+    } finally {
+      session.busy = undefined;
+    }
+  }
+
+  async #record(session: Session, record: Session["record"]): Promise<Refusal | undefined> {
+    this.#engine.registry.setRecord(session, record);
+    const refusal = await this.#engine.writeRecord(session);
+    this.#engine.announce(session);
+    return refusal;
+  }
+}

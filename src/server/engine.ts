@@ -1,0 +1,313 @@
+/**
+ * What the server can do with sessions, whichever way it was asked: registry, shards and query threads behind one set of
+ * verbs. HTTP, WebSocket, lifecycle and our own log are its callers; it knows none of them.
+ */
+import { randomFillSync } from "node:crypto";
+import { assert, must } from "../base/assert.ts";
+import { utf8 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
+import { newSessionId, type SessionId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { limits } from "../config.ts";
+import { bodyEncoding, itemKind } from "../handoff/job.ts";
+import type { SessionRecord } from "../storage/types.ts";
+import type { SessionInput } from "../wire/api.ts";
+import { bodyKind } from "../wire/body-kind.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import { Counters } from "./counters.ts";
+import { Gate } from "./gate.ts";
+import type { QueryPool } from "./pool.ts";
+import type { ReaderRecord } from "./readers.ts";
+import { Registry } from "./registry.ts";
+import type { Session } from "./session.ts";
+import { type Batch, Shard, type ShardEvents } from "./shard.ts";
+
+/** Told of every change of the set of sessions; must not throw. */
+export interface EngineListener {
+  onSession(session: Session): void;
+  onSessionRemoved(session: Session): void;
+}
+
+export interface EngineOptions {
+  readonly shardCount: number;
+  readonly slabSizeBytes: number;
+  readonly ringSizeBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly query: QueryPool;
+}
+
+export class Engine implements ShardEvents {
+  readonly registry: Registry;
+  readonly shards: readonly Shard[];
+  readonly counters = new Counters();
+  /** Whether intake is open, and if not, why. */
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly query: QueryPool;
+  readonly listeners = new Set<EngineListener>();
+  self: Session | undefined;
+
+  constructor(options: EngineOptions) {
+    this.clock = options.clock;
+    this.log = options.log;
+    this.query = options.query;
+    this.registry = new Registry(options.shardCount);
+    this.gate = new Gate();
+    this.shards = Array.from(
+      { length: options.shardCount },
+      (_, index) =>
+        new Shard({
+          index,
+          slabSizeBytes: Math.floor(options.slabSizeBytes / options.shardCount),
+          ringSizeBytes: Math.floor(options.ringSizeBytes / options.shardCount),
+          clock: options.clock,
+          events: this,
+        }),
+    );
+  }
+
+  get selfId(): string {
+    return this.self?.id ?? "";
+  }
+
+  shardOf(session: Session): Shard {
+    return must(this.shards[session.shardIndex], "a session's shard exists");
+  }
+
+  // --- ShardEvents
+
+  sessionOfSlot(slot: number): Session | undefined {
+    return this.registry.findSlot(slot);
+  }
+
+  onPublished(sessions: ReadonlySet<Session>): void {
+    const nowMs = this.clock.nowMs();
+    for (const session of sessions) {
+      session.lastActivityMs = nowMs;
+      for (const listener of session.listeners) listener.onPublished(session);
+      this.#announce(session);
+    }
+  }
+
+  onStorage(refusal: Refusal | undefined): void {
+    this.gate.setStorageTrouble(refusal?.message);
+  }
+
+  onWorkerDied(shard: Shard, error: unknown): void {
+    this.log.error({ err: error, shard: shard.index, restarts: shard.restartCount, down: shard.isDown }, "An ingest worker died");
+    if (shard.isDown) this.gate.setWorkerTrouble(`The worker of shard ${shard.index} keeps dying.`);
+  }
+
+  // --- verbs
+
+  /** Makes a session, or updates the given members of a known one; an ended one goes on. */
+  async createOrUpdate(id: SessionId, input: SessionInput): Promise<{ session: Session; created: boolean } | Refusal> {
+    const known = this.registry.find(id);
+    if (known === undefined) {
+      const session = this.createSession(id, input);
+      const refusal = await this.writeRecord(session);
+      if (refusal !== undefined) this.#forget(session);
+      return refusal ?? { session, created: true };
+    }
+    if (known.busy !== undefined) return busyRefusal(known);
+    const wasEnded = !known.isActive;
+    const before = known.record;
+    this.registry.setRecord(
+      known,
+      this.#updated(known, { ...known.record, ...input, metadata: input.metadata ?? known.record.metadata }, wasEnded),
+    );
+    const resumed = wasEnded ? this.appendText(known, "Session resumed", this.clock.nowMs()) : undefined;
+    const refusal = (await this.writeRecord(known)) ?? (await resumed);
+    if (refusal !== undefined && wasEnded) this.registry.setRecord(known, before);
+    this.#announce(known);
+    return refusal ?? { session: known, created: false };
+  }
+
+  /** Registers a new active session at once; the caller queues its record. */
+  createSession(id: SessionId, input: SessionInput): Session {
+    const nowMs = this.clock.nowMs();
+    const now = new Date(nowMs).toISOString();
+    const record: SessionRecord = {
+      id,
+      ...input,
+      metadata: input.metadata ?? {},
+      status: "active",
+      created_at: now,
+      updated_at: now,
+      last_activity_at: now,
+      ended_at: null,
+      end_reason: null,
+    };
+    const session = this.registry.add(id, record, nowMs);
+    this.#announce(session);
+    return session;
+  }
+
+  newId(): SessionId {
+    return newSessionId(this.clock.nowMs(), (target) => randomFillSync(target));
+  }
+
+  /** Replaces the metadata and any other given member. */
+  async replace(session: Session, input: SessionInput): Promise<Refusal | undefined> {
+    const record = { ...session.record, ...input, metadata: input.metadata ?? {} };
+    this.registry.setRecord(session, this.#updated(session, record, false));
+    const refusal = await this.writeRecord(session);
+    this.#announce(session);
+    return refusal;
+  }
+
+  /**
+   * Ends a session: one last entry, then its record. Ending an ended one changes nothing.
+   * @param atMs when it ended, if that is not now; also the time of its last entry.
+   */
+  async end(session: Session, reason: string, atMs = this.clock.nowMs()): Promise<Refusal | undefined> {
+    if (!session.isActive) return undefined;
+    const before = session.record;
+    const at = new Date(atMs).toISOString();
+    const updated = new Date(this.clock.nowMs()).toISOString();
+    // The state changes before anything is awaited: a batch that arrives later is refused, one that was taken in is stored.
+    this.registry.setRecord(session, {
+      ...before,
+      status: "ended",
+      ended_at: at,
+      end_reason: reason,
+      updated_at: updated,
+      last_activity_at: at,
+    });
+    const appended = this.appendText(session, reason === "" ? "Session ended" : `Session ended: ${reason}`, atMs);
+    const recorded = this.writeRecord(session);
+    const refusal = (await appended) ?? (await recorded);
+    if (refusal !== undefined) this.registry.setRecord(session, before);
+    this.#announce(session);
+    for (const listener of session.listeners) listener.onPublished(session);
+    return refusal;
+  }
+
+  /** Removes an ended session and its data. */
+  async purge(session: Session): Promise<Refusal | undefined> {
+    if (session.isActive) return refuse("session_active", `Session ${session.id} is active: end it before its data is removed.`);
+    if (session.busy !== undefined) return busyRefusal(session);
+    session.busy = "purge";
+    const refusal = await this.#control(session, itemKind.purge, undefined);
+    session.busy = undefined;
+    if (refusal === undefined) this.#forget(session);
+    return refusal;
+  }
+
+  /** Queues the writing of the session's record as it is now. */
+  writeRecord(session: Session): Promise<Refusal | undefined> {
+    return this.#control(session, itemKind.record, session.record);
+  }
+
+  /** Queues the writing of the session's durable readers; the answer comes when they are on disk. */
+  writeReaders(session: Session, readers: readonly ReaderRecord[]): Promise<Refusal | undefined> {
+    return this.#control(session, itemKind.readers, readers);
+  }
+
+  /** Appends one entry of logger `sessions` to a session of any state. */
+  appendText(session: Session, message: string, atMs: number): Promise<Refusal | undefined> {
+    const entry = { timestamp: new Date(atMs).toISOString(), level: "info", logger: "sessions", message };
+    return this.appendLines(session, `${JSON.stringify(entry)}\n`);
+  }
+
+  /** Appends NDJSON of our own making. */
+  appendLines(session: Session, lines: string): Promise<Refusal | undefined> {
+    const bytes = utf8(lines);
+    const shard = this.shardOf(session);
+    const offset = shard.slab.reserve(bytes.length);
+    if (offset < 0) return Promise.resolve(overloadedRefusal);
+    shard.slab.bytes.set(bytes, offset);
+    return new Promise((resolve) => {
+      shard.enqueue({
+        ...this.#batchOf(session, itemKind.append, undefined, resolve),
+        offset,
+        sizeBytes: bytes.length,
+        bodyKind: bodyKind.ndjson,
+      });
+    });
+  }
+
+  /** Says that a client was heard of. */
+  touch(session: Session): void {
+    session.lastActivityMs = this.clock.nowMs();
+    this.#announce(session);
+  }
+
+  /** Resolves when everything that was taken in is answered. */
+  async drain(): Promise<void> {
+    await Promise.all(this.shards.map((shard) => shard.idle()));
+  }
+
+  /** Writes a line for each job that runs longer than any should. */
+  reportStuckJobs(): void {
+    for (const shard of this.shards) {
+      if (shard.jobAgeMs < limits.jobStuckAfterMs) continue;
+      this.log.error({ shard: shard.index, age_ms: Math.round(shard.jobAgeMs), queued: shard.queuedCount }, "A job is stuck");
+    }
+  }
+
+  announce(session: Session): void {
+    this.#announce(session);
+  }
+
+  #control(session: Session, kind: number, document: unknown): Promise<Refusal | undefined> {
+    return new Promise((resolve) => this.shardOf(session).enqueue(this.#batchOf(session, kind, document, resolve)));
+  }
+
+  /** Lets the worker close the session's files, because another thread is about to change them. */
+  releaseFiles(session: Session): Promise<Refusal | undefined> {
+    return this.#control(session, itemKind.release, undefined);
+  }
+
+  #batchOf(session: Session, kind: number, document: unknown, resolve: (refusal: Refusal | undefined) => void): Batch {
+    return {
+      kind,
+      session,
+      offset: 0,
+      sizeBytes: 0,
+      bodyKind: 0,
+      encoding: bodyEncoding.identity,
+      receivedMs: this.clock.nowMs(),
+      key: "",
+      document,
+      synced: false,
+      settle: (refusal) => resolve(refusal),
+    };
+  }
+
+  #updated(session: Session, record: SessionRecord, reopen: boolean): SessionRecord {
+    const now = new Date(this.clock.nowMs()).toISOString();
+    session.lastActivityMs = this.clock.nowMs();
+    const status = reopen ? { status: "active" as const, ended_at: null, end_reason: null } : {};
+    return { ...record, ...status, id: session.id, updated_at: now, last_activity_at: now };
+  }
+
+  #announce(session: Session): void {
+    for (const listener of this.listeners) listener.onSession(session);
+  }
+
+  #forget(session: Session): void {
+    assert(session.waitingCount === 0, "a session that is forgotten has no batch waiting");
+    session.dropResident();
+    this.registry.remove(session);
+    for (const listener of this.listeners) listener.onSessionRemoved(session);
+  }
+}
+
+/** Every shard's slab is full, or its queue is. */
+export const overloadedRefusal = refuse(
+  "overloaded",
+  "The intake queue is full: nothing of the batch was stored, send it again later.",
+  {
+    retryAfterSeconds: 1,
+  },
+);
+
+/** Says that the session's files are being worked on. */
+export function busyRefusal(session: Session): Refusal {
+  return refuse("storage_unavailable", `Session ${session.id} is busy (${session.busy ?? "files"}): try again in a moment.`, {
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,259 @@
+/**
+ * Intake: `POST /sessions/{id}/log`. A body's chunks are copied from the library's memory straight into the shard's slab;
+ * when the last one is there the batch is queued, and it is answered when its block is published. Nothing of a request
+ * has an effect before its last chunk.
+ */
+import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import { assert } from "../base/assert.ts";
+import { tryParseSessionId } from "../base/ids.ts";
+import { bodyEncoding, itemKind } from "../handoff/job.ts";
+import { bodyKindOf } from "../wire/body-kind.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import { busyRefusal, type Engine, overloadedRefusal } from "./engine.ts";
+import { isLoopback, refusalAnswer, writeAnswer } from "./exchange.ts";
+import { parseSessionQuery } from "./query-input.ts";
+import type { Session } from "./session.ts";
+import type { Batch } from "./shard.ts";
+
+const keyPattern = /^[A-Za-z0-9._-]{1,64}:(0|[1-9][0-9]{0,18})$/;
+
+/** What a request's head says, once it was found good. */
+interface AppendHead {
+  session: Session | undefined;
+  bodyKind: number;
+  encoding: number;
+  sizeBytes: number;
+  key: string;
+  synced: boolean;
+  /** `create=true` and the session's members, for a session that is not known yet. */
+  create: URLSearchParams | undefined;
+  id: string;
+}
+
+/** Takes one append in; every path ends in exactly one answer or in the peer's going. */
+export function intake(engine: Engine, bodyLimitBytes: number, response: HttpResponse, request: HttpRequest): void {
+  engine.counters.request++;
+  const head = readHead(engine, bodyLimitBytes, response, request);
+  if ("code" in head) {
+    response.onAborted(() => {});
+    engine.counters.bad_request++;
+    response.cork(() => writeAnswer(response, refusalAnswer(head)));
+    return;
+  }
+  const append = new Append(engine, head, response);
+  response.onAborted(() => append.abort());
+  response.onData((chunk, isLast) => append.take(chunk, isLast));
+}
+
+/** An append between its head and its answer. */
+class Append implements Batch {
+  readonly kind = itemKind.append;
+  session: Session;
+  offset = -1;
+  readonly sizeBytes: number;
+  readonly bodyKind: number;
+  readonly encoding: number;
+  receivedMs = 0;
+  readonly key: string;
+  readonly document = undefined;
+  readonly synced: boolean;
+  readonly #engine: Engine;
+  readonly #head: AppendHead;
+  readonly #response: HttpResponse;
+  #filledBytes = 0;
+  #isAborted = false;
+  #isQueued = false;
+  #isAnswered = false;
+
+  constructor(engine: Engine, head: AppendHead, response: HttpResponse) {
+    this.#engine = engine;
+    this.#head = head;
+    this.#response = response;
+    this.session = head.session as Session;
+    this.sizeBytes = head.sizeBytes;
+    this.bodyKind = head.bodyKind;
+    this.encoding = head.encoding;
+    this.key = head.key;
+    this.synced = head.synced;
+  }
+
+  /** @param chunk the library's memory: gone when this returns. */
+  take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#isAnswered) return;
+    if (this.session === undefined) this.session = createFor(this.#engine, this.#head, this.#response);
+    const { slab } = this.#engine.shardOf(this.session);
+    if (this.offset < 0) {
+      this.offset = slab.reserve(this.sizeBytes);
+      if (this.offset < 0) {
+        this.#engine.counters.overloadedCount++;
+        return this.#refuse(overloadedRefusal);
+      }
+    }
+    assert(this.#filledBytes + chunk.byteLength <= this.sizeBytes, "the library keeps to the content length");
+    slab.bytes.set(new Uint8Array(chunk), this.offset + this.#filledBytes);
+    this.#filledBytes += chunk.byteLength;
+    if (isLast) this.#queue();
+  }
+
+  /** The peer is gone: a batch that is queued is stored all the same, a partial one never was. */
+  abort(): void {
+    this.#isAborted = true;
+    if (!this.#isQueued) this.#releaseSlab();
+  }
+
+  settle(refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
+    const { counters } = this.#engine;
+    if (refusal !== undefined) {
+      counters.refusedBatchCount++;
+      this.offset = -1;
+      return this.#refuse(refusal);
+    }
+    counters.write++;
+    if (duplicate) counters.duplicateBatchCount++;
+    else {
+      counters.storedEntryCount += count;
+      counters.storedSizeBytes += this.sizeBytes;
+    }
+    if (this.#isAborted) return;
+    const body = appendAnswer(first, count, this.synced, duplicate);
+    this.#response.cork(() => {
+      this.#response.writeHeader("Content-Type", "application/json");
+      this.#response.end(body);
+    });
+  }
+
+  /** State may have changed while the body came: what holds now decides. */
+  #queue(): void {
+    const engine = this.#engine;
+    const shard = engine.shardOf(this.session);
+    const refusal = stateRefusal(engine, this.session) ?? (shard.isFull ? overloadedRefusal : undefined);
+    if (refusal !== undefined) return this.#refuse(refusal);
+    this.#isQueued = true;
+    this.receivedMs = engine.clock.nowMs();
+    shard.enqueue(this);
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#isAnswered = true;
+    if (!this.#isQueued) this.#releaseSlab();
+    this.#engine.counters.bad_request++;
+    if (!this.#isAborted) this.#response.cork(() => writeAnswer(this.#response, refusalAnswer(refusal)));
+  }
+
+  #releaseSlab(): void {
+    if (this.offset < 0) return;
+    this.#engine.shardOf(this.session).slab.release(this.offset, this.sizeBytes);
+    this.offset = -1;
+  }
+}
+
+/** The JSON of a stored batch. */
+export function appendAnswer(first: number, count: number, synced: boolean, duplicate: boolean): string {
+  const ack = synced ? "synced" : "written";
+  const tail = duplicate ? `"ack":"${ack}","duplicate":true}` : `"ack":"${ack}"}`;
+  if (count === 0) return `{"cursor":${first - 1},"count":0,${tail}`;
+  return `{"first":${first},"cursor":${first + count - 1},"count":${count},${tail}`;
+}
+
+/** Why a session takes no batch now; undefined: it does. */
+export function stateRefusal(engine: Engine, session: Session): Refusal | undefined {
+  if (engine.gate.intakeRefusal !== undefined) return engine.gate.intakeRefusal;
+  if (session.busy !== undefined) return busyRefusal(session);
+  if (!session.isActive)
+    return refuse("session_ended", `Session ${session.id} has ended: POST /sessions/${session.id} opens it again.`);
+  return undefined;
+}
+
+/** Registers the session of `create=true` when the first chunk is there, and queues its record before the batch. */
+function createFor(engine: Engine, head: AppendHead, response: HttpResponse): Session {
+  // Another request may have made it meanwhile.
+  const known = engine.registry.find(head.id);
+  if (known !== undefined) return known;
+  const id = tryParseSessionId(head.id);
+  assert(id !== undefined && head.create !== undefined, "only a good id is created");
+  const input = parseSessionQuery(head.create);
+  if (!isLoopback(response)) delete input.pid;
+  const session = engine.createSession(id, input);
+  void engine.writeRecord(session);
+  return session;
+}
+
+function readHead(engine: Engine, bodyLimitBytes: number, response: HttpResponse, request: HttpRequest): AppendHead | Refusal {
+  const idText = request.getParameter(0) ?? "";
+  let session = engine.registry.find(idText);
+  let id: string = idText;
+  if (session === undefined) {
+    const parsed = tryParseSessionId(idText);
+    if (parsed === undefined) return invalidIdRefusal;
+    id = parsed;
+    session = engine.registry.find(parsed);
+  }
+  const query = request.getQuery() ?? "";
+  const parameters = query === "" ? undefined : new URLSearchParams(query);
+  const create = session === undefined && parameters?.get("create") === "true" ? parameters : undefined;
+  if (session === undefined && create === undefined) return sessionNotFound(id);
+  const ack = parameters?.get("ack") ?? "written";
+  if (ack !== "written" && ack !== "synced") return refuse("invalid_query", `ack=${ack} is not known: use written or synced.`);
+  const kind = bodyKindOf(request.getHeader("content-type"));
+  if (kind === undefined) return mediaTypeRefusal;
+  const encoding = encodingOf(request.getHeader("content-encoding"));
+  if (encoding < 0) return encodingRefusal;
+  const sizeBytes = contentLength(request);
+  if (typeof sizeBytes !== "number") return sizeBytes;
+  if (sizeBytes > bodyLimitBytes) {
+    return refuse("payload_too_large", `The body is over ${bodyLimitBytes} bytes: send smaller batches.`, {
+      limit: bodyLimitBytes,
+    });
+  }
+  const key = request.getHeader("idempotency-key");
+  if (key !== "" && !isGoodKey(key)) return keyRefusal;
+  const state = session === undefined ? engine.gate.intakeRefusal : stateRefusal(engine, session);
+  if (state !== undefined) return state;
+  void response;
+  return { session, bodyKind: kind, encoding, sizeBytes, key: key === "" ? "" : key, synced: ack === "synced", create, id };
+}
+
+function contentLength(request: HttpRequest): number | Refusal {
+  if (request.getHeader("transfer-encoding") !== "") return lengthRefusal;
+  const text = request.getHeader("content-length");
+  return text === "" ? lengthRefusal : Number(text);
+}
+
+/** Returns whether `key` is `<producer>:<sequence>` and the sequence fits 63 bits. */
+export function isGoodKey(key: string): boolean {
+  return keyPattern.test(key) && BigInt(key.slice(key.indexOf(":") + 1)) < 1n << 63n;
+}
+
+function encodingOf(text: string): number {
+  switch (text.toLowerCase()) {
+    case "":
+    case "identity":
+      return bodyEncoding.identity;
+    case "gzip":
+    case "x-gzip":
+      return bodyEncoding.gzip;
+    case "lz4":
+      return bodyEncoding.lz4;
+    default:
+      return -1;
+  }
+}
+
+/** Refusals that routes share. */
+export const invalidIdRefusal = refuse("invalid_session_id", "A session id is 24 hex digits, not all zero.");
+
+/** Says that there is no such session. */
+export function sessionNotFound(id: string): Refusal {
+  return refuse("session_not_found", `Session ${id} is not known: POST /sessions/${id} makes it.`);
+}
+
+const mediaTypeRefusal = refuse(
+  "unsupported_media_type",
+  "Content-Type must be application/json, application/x-ndjson, text/plain or application/x-flatbuffers.",
+);
+const encodingRefusal = refuse("unsupported_media_type", "Content-Encoding must be identity, gzip or lz4.");
+const lengthRefusal = refuse("length_required", "Send the body with a Content-Length, not with Transfer-Encoding.");
+const keyRefusal = refuse(
+  "invalid_query",
+  "Idempotency-Key must be <producer>:<sequence>: up to 64 of A-Z a-z 0-9 . _ - and a decimal integer.",
+);

@@ -1,0 +1,85 @@
+/** Prometheus text: plain counters are read when somebody asks, so that counting costs an increment and no more. */
+import { collectDefaultMetrics, Gauge, Registry as MetricRegistry } from "prom-client";
+import type { Engine } from "./engine.ts";
+import type { Live } from "./live.ts";
+
+interface Reading {
+  readonly name: string;
+  readonly help: string;
+  read(): number;
+}
+
+/** Returns the function that renders `/metrics`. */
+export function createMetrics(engine: Engine, live: Live): () => Promise<string> {
+  const registry = new MetricRegistry();
+  collectDefaultMetrics({ register: registry, prefix: "tailrace_" });
+  for (const reading of [...engineReadings(engine), ...liveReadings(engine, live)]) {
+    new Gauge({
+      name: `tailrace_${reading.name}`,
+      help: reading.help,
+      registers: [registry],
+      collect() {
+        this.set(reading.read());
+      },
+    });
+  }
+  addShardMetrics(registry, engine);
+  return () => registry.metrics();
+}
+
+function engineReadings(engine: Engine): Reading[] {
+  const { counters, registry } = engine;
+  return [
+    { name: "sessions_active", help: "Sessions that are active", read: () => registry.activeCount },
+    { name: "sessions_ended", help: "Sessions that have ended", read: () => registry.endedCount },
+    { name: "requests_total", help: "HTTP requests and WebSocket messages", read: () => counters.request },
+    { name: "bad_requests_total", help: "Requests that were refused", read: () => counters.bad_request },
+    { name: "reads_total", help: "Reads of a log", read: () => counters.read },
+    { name: "batches_stored_total", help: "Batches acknowledged", read: () => counters.write },
+    { name: "batches_refused_total", help: "Batches refused by a worker", read: () => counters.refusedBatchCount },
+    {
+      name: "batches_duplicate_total",
+      help: "Batches answered from the idempotency window",
+      read: () => counters.duplicateBatchCount,
+    },
+    { name: "batches_overloaded_total", help: "Batches refused with 429", read: () => counters.overloadedCount },
+    { name: "entries_stored_total", help: "Entries acknowledged", read: () => counters.storedEntryCount },
+    { name: "body_bytes_stored_total", help: "Bytes of bodies acknowledged", read: () => counters.storedSizeBytes },
+    { name: "queries_waiting", help: "Reads that wait for a query thread", read: () => engine.query.waitingCount },
+    { name: "ready", help: "1 when /readyz is 200", read: () => (engine.gate.notReadyReason === undefined ? 1 : 0) },
+  ];
+}
+
+function liveReadings(engine: Engine, live: Live): Reading[] {
+  const { counters } = engine;
+  return [
+    { name: "subscribers", help: "Subscriptions and streams", read: () => live.followerCount },
+    { name: "lag_entries", help: "Entries that the slowest subscription is behind", read: () => live.lagMax() },
+    { name: "deltas_total", help: "Deltas sent", read: () => counters.deltaCount },
+    { name: "delta_bytes_total", help: "Bytes of deltas sent", read: () => counters.deltaSizeBytes },
+    { name: "gaps_total", help: "Gaps told to subscribers", read: () => counters.gapCount },
+    { name: "slow_readers_total", help: "Times a subscription had to wait for its socket", read: () => counters.slowReaderCount },
+    { name: "drains_total", help: "Times a waiting socket had room again", read: () => counters.drainCount },
+  ];
+}
+
+function addShardMetrics(registry: MetricRegistry, engine: Engine): void {
+  const perShard = (name: string, help: string, read: (shard: Engine["shards"][number]) => number) => {
+    new Gauge({
+      name: `tailrace_shard_${name}`,
+      help,
+      labelNames: ["shard"],
+      registers: [registry],
+      collect() {
+        for (const shard of engine.shards) this.set({ shard: String(shard.index) }, read(shard));
+      },
+    });
+  };
+  perShard("queued_batches", "Batches that wait for a job", (shard) => shard.queuedCount);
+  perShard("oldest_batch_seconds", "Age of the oldest batch", (shard) => shard.oldestAgeMs / 1000);
+  perShard("worker_restarts_total", "Deaths of the worker", (shard) => shard.restartCount);
+  perShard("jobs_total", "Jobs run", (shard) => shard.jobCount);
+  perShard("busy_seconds_total", "Time the worker spent in jobs", (shard) => shard.busyMs / 1000);
+  perShard("slab_bytes", "Bytes of the intake slab in use", (shard) => shard.slab.usedSizeBytes);
+  perShard("ring_bytes", "Bytes of the ring in use", (shard) => shard.ring.usedSizeBytes);
+}

@@ -1,0 +1,87 @@
+/** The worker threads: one single-thread pool per shard for intake, and one pool that reads files. Knows URLs, not code. */
+import { Piscina } from "piscina";
+import type { Job, JobResult } from "../handoff/job.ts";
+import type { SegmentInfo, SessionTail } from "../storage/types.ts";
+import type { Refusal } from "../wire/outcome.ts";
+import type { ShardWorker } from "./shard.ts";
+
+const ingestUrl = new URL("../worker/ingest-entry.js", import.meta.url).href;
+const queryUrl = new URL("../worker/query-entry.js", import.meta.url).href;
+
+/** What an ingest thread is born with. */
+export interface IngestWorkerData {
+  readonly slab: SharedArrayBuffer;
+  readonly ring: SharedArrayBuffer;
+  readonly dataDir: string;
+  readonly segmentSizeBytes: number;
+  readonly descriptorCountMax: number;
+  readonly testHooks: boolean;
+}
+
+/** What a query thread is born with. */
+export interface QueryWorkerData {
+  readonly dataDir: string;
+  readonly segmentSizeBytes: number;
+}
+
+/** One ingest thread. When it dies, the pool starts another; the shard is told by the rejected job. */
+export class IngestPool implements ShardWorker {
+  readonly #pool: Piscina;
+
+  constructor(workerData: IngestWorkerData, onError: (error: Error) => void) {
+    this.#pool = new Piscina({
+      filename: ingestUrl,
+      minThreads: 1,
+      maxThreads: 1,
+      // A round of syncs waits for the disk while jobs go on.
+      concurrentTasksPerWorker: 2,
+      workerData,
+      // A thread shares our limits; the default doubles the young generation for garbage that the hot path does not make.
+      recordTiming: false,
+    });
+    this.#pool.on("error", onError);
+  }
+
+  run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>> {
+    return this.#pool.run(job, { name: "ingest" }) as Promise<JobResult<Refusal>>;
+  }
+
+  sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
+    return this.#pool.run(slots, { name: "sync" }) as Promise<ReadonlyMap<number, Refusal>>;
+  }
+
+  /** Syncs and closes the files of the shard and ends the thread. Returns whether all of it is durable. */
+  async close(): Promise<boolean> {
+    const isSynced = await this.#pool.run(undefined, { name: "close" }).catch(() => false);
+    await this.#pool.destroy();
+    return isSynced === true;
+  }
+}
+
+/** The threads that read files: pages, searches, archives. Tasks are named after functions of worker/query-entry. */
+export class QueryPool {
+  readonly #pool: Piscina;
+
+  constructor(workerData: QueryWorkerData, threadCount: number, onError: (error: Error) => void) {
+    this.#pool = new Piscina({
+      filename: queryUrl,
+      minThreads: threadCount,
+      maxThreads: threadCount,
+      workerData,
+      recordTiming: false,
+    });
+    this.#pool.on("error", onError);
+  }
+
+  get waitingCount(): number {
+    return this.#pool.queueSize;
+  }
+
+  run<Result>(name: string, task: unknown): Promise<Result> {
+    return this.#pool.run(task, { name }) as Promise<Result>;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}

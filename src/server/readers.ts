@@ -1,0 +1,89 @@
+/**
+ * Durable readers: named cursors of a session for work queues. A claim hands out the next entries under a lease; confirming
+ * moves the cursor on; what is not confirmed in time is handed out again, and a reader whose entries were handed out too
+ * often stalls until somebody looks at it. Every change is in the session's `readers.json` before it is answered.
+ */
+import { limits } from "../config.ts";
+import type { ReaderObject } from "../wire/api.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+
+/** A reader as it is stored. Times in ms since the epoch. */
+export interface ReaderRecord {
+  readonly name: string;
+  /** Seq of the last entry that was confirmed. */
+  readonly cursor: number;
+  /** How often the entries behind the cursor were handed out. */
+  readonly attempts: number;
+  readonly lease: { readonly from: number; readonly to: number; readonly untilMs: number } | undefined;
+  readonly isStalled: boolean;
+}
+
+const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Returns whether `name` may name a reader. */
+export function isReaderName(name: string): boolean {
+  return namePattern.test(name);
+}
+
+/** A reader at `cursor` with nothing handed out. */
+export function newReader(name: string, cursor: number): ReaderRecord {
+  return { name, cursor, attempts: 0, lease: undefined, isStalled: false };
+}
+
+/** The outside's view. */
+export function readerObject(reader: ReaderRecord, head: number, nowMs: number): ReaderObject {
+  const isLeased = reader.lease !== undefined && reader.lease.untilMs > nowMs;
+  return {
+    name: reader.name,
+    cursor: reader.cursor,
+    head,
+    lag: Math.max(0, head - reader.cursor),
+    state: reader.isStalled ? "stalled" : isLeased ? "leased" : "ready",
+    attempts: reader.attempts,
+    ...(isLeased && reader.lease !== undefined ? { lease_until: new Date(reader.lease.untilMs).toISOString() } : {}),
+  };
+}
+
+/** What a reader that asks for entries is told before any are read: the reader to go on with, or why not. */
+export function beforeClaim(reader: ReaderRecord, nowMs: number): { reader: ReaderRecord; refusal: Refusal | undefined } {
+  if (reader.isStalled) return { reader, refusal: stalledRefusal(reader) };
+  if (reader.lease === undefined) return { reader, refusal: undefined };
+  if (reader.lease.untilMs > nowMs) {
+    const until = new Date(reader.lease.untilMs).toISOString();
+    return {
+      reader,
+      refusal: refuse("leased", `Reader ${reader.name} has a lease until ${until}: confirm it or wait for its end.`),
+    };
+  }
+  const lapsed = { ...reader, lease: undefined, isStalled: reader.attempts >= limits.readerAttemptCountMax };
+  return { reader: lapsed, refusal: lapsed.isStalled ? stalledRefusal(lapsed) : undefined };
+}
+
+/** The reader after entries from…to were handed out. */
+export function afterClaim(reader: ReaderRecord, from: number, to: number, untilMs: number): ReaderRecord {
+  return { ...reader, attempts: reader.attempts + 1, lease: { from, to, untilMs } };
+}
+
+/** The reader after its entries up to `cursor` were confirmed, or why they can't be. */
+export function confirm(reader: ReaderRecord, cursor: number, nowMs: number): ReaderRecord | Refusal {
+  const { lease } = reader;
+  if (lease === undefined || lease.untilMs <= nowMs)
+    return refuse("not_leased", `Reader ${reader.name} has no lease any more: claim again.`);
+  if (cursor < lease.from || cursor > lease.to) {
+    return refuse("not_leased", `Cursor ${cursor} lies outside the lease ${lease.from} to ${lease.to} of reader ${reader.name}.`);
+  }
+  const rest = cursor < lease.to ? { ...lease, from: cursor + 1 } : undefined;
+  return { ...reader, cursor, attempts: rest === undefined ? 0 : 1, lease: rest };
+}
+
+/** A stalled reader goes on, at `cursor` if given. */
+export function resume(reader: ReaderRecord, cursor: number | undefined): ReaderRecord {
+  return newReader(reader.name, cursor ?? reader.cursor);
+}
+
+function stalledRefusal(reader: ReaderRecord): Refusal {
+  return refuse(
+    "stalled",
+    `Reader ${reader.name} stalled: the entries behind ${reader.cursor} were handed out ${reader.attempts} times. Resume it, at another cursor to skip them.`,
+  );
+}

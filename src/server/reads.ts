@@ -1,0 +1,156 @@
+/** Reads of a log: small pages of what is in memory are made here, all others by a thread that reads the files. */
+import { limits } from "../config.ts";
+import { compileFilter } from "../record/filter.hot.ts";
+import { BlockView } from "../record/scan.hot.ts";
+import type { SegmentInfo } from "../storage/types.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import { type Page, PageBuilder, type PageFormat, type PageGap } from "../wire/page.ts";
+import type { Engine } from "./engine.ts";
+import { isRefusal } from "./query-input.ts";
+import type { ReadFilter, ReadQuery } from "./read-input.ts";
+import type { Session } from "./session.ts";
+
+/** A page as the query threads are asked for it. */
+export interface PageTask {
+  readonly id: string;
+  readonly segments: readonly SegmentInfo[];
+  readonly direction: "after" | "before";
+  readonly position: number;
+  readonly limit: number;
+  readonly spec: ReadFilter["spec"];
+  readonly format: PageFormat;
+}
+
+/** Where a page begins and how much it holds, now that the session is looked at. */
+interface PageRange {
+  readonly direction: "after" | "before";
+  readonly position: number;
+  readonly limit: number;
+  /** Entries behind the asked cursor that retention removed. */
+  readonly gap: PageGap | undefined;
+}
+
+/** Entries of a page that the main thread makes itself: about a millisecond of its time. */
+const ringPageEntryCountMax = 2000;
+
+export class Reads {
+  readonly #engine: Engine;
+  readonly #builder = new PageBuilder();
+  readonly #view = new BlockView();
+  #waitingCount = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Long polls that wait. */
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
+  /** Returns the page that `query` asks for. Its entries are valid until the next page is made: use them at once. */
+  async page(session: Session, query: ReadQuery): Promise<Page | Refusal> {
+    const range = rangeOf(session, query);
+    const page = await this.#pageOf(session, range, query.filter, query.format);
+    if (isRefusal(page) || range.gap === undefined || page.gap !== undefined) return page;
+    return { ...page, gap: range.gap };
+  }
+
+  /** Returns up to `limit` entries behind `cursor` as items of a JSON array. */
+  async entriesAfter(
+    session: Session,
+    cursor: number,
+    limit: number,
+  ): Promise<{ entries: string; count: number; cursor: number } | Refusal> {
+    const position = Math.max(cursor, session.first - 1);
+    const range = { direction: "after", position, limit, gap: undefined } as const;
+    const page = await this.#pageOf(session, range, noFilter, "json");
+    if (isRefusal(page)) return page;
+    return { entries: Buffer.from(page.entries).toString("utf8"), count: page.count, cursor: page.cursor };
+  }
+
+  /** Runs a task of the query threads, once more when the session's files changed hands under it. */
+  async runOnFiles<Result>(session: Session, name: string, task: object): Promise<Result | Refusal> {
+    if (this.#engine.query.waitingCount >= limits.queryWaitingCountMax) return queriesFullRefusal;
+    for (let attempt = 1; ; attempt++) {
+      const { segments } = session;
+      try {
+        return await this.#engine.query.run<Result | Refusal>(name, { ...task, id: session.id, segments });
+      } catch (error) {
+        if (attempt < 3 && segments !== session.segments) continue;
+        this.#engine.log.error({ err: error, session: session.id, task: name }, "A read failed");
+        return refuse("storage_unavailable", `The session's files could not be read: ${(error as Error).message}`, {
+          retryAfterSeconds: 1,
+        });
+      }
+    }
+  }
+
+  /** Resolves when the session has entries behind `cursor`, or after `ms`. */
+  waitForMore(session: Session, cursor: number, ms: number): Promise<void> {
+    if (session.head > cursor) return Promise.resolve();
+    this.#waitingCount++;
+    return new Promise((resolve) => {
+      const finish = () => {
+        cancel();
+        session.listeners.delete(listener);
+        this.#waitingCount--;
+        resolve();
+      };
+      const listener = {
+        onPublished: () => {
+          if (session.head > cursor) finish();
+        },
+      };
+      const cancel = this.#engine.clock.after(ms, finish);
+      session.listeners.add(listener);
+    });
+  }
+
+  async #pageOf(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Promise<Page | Refusal> {
+    if (isSmallAndResident(session, range, filter)) return this.#fromRing(session, range, filter, format);
+    const { direction, position, limit } = range;
+    return this.runOnFiles<Page>(session, "page", { direction, position, limit, spec: filter.spec, format });
+  }
+
+  #fromRing(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Page {
+    const builder = this.#builder;
+    const { ring } = this.#engine.shardOf(session);
+    builder.begin({ ...range, filter: filter.filter.isEmpty ? undefined : filter.filter, format });
+    if (!builder.isFull) {
+      session.visitResident(range.position, (block) =>
+        builder.addBlock(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position))),
+      );
+    }
+    return builder.finish();
+  }
+}
+
+const noFilter: ReadFilter = { spec: {}, filter: compileFilter({}) };
+
+const queriesFullRefusal = refuse("overloaded", "Too many reads wait for a thread: try again in a moment.", {
+  retryAfterSeconds: 1,
+});
+
+/** Text search costs time per byte, so it never runs on the main thread. */
+function isSmallAndResident(session: Session, range: PageRange, filter: ReadFilter): boolean {
+  if (range.direction !== "after" || range.position + 1 < session.residentFirst) return false;
+  if (range.position >= session.head) return true;
+  if (filter.filter.isEmpty)
+    return range.limit <= ringPageEntryCountMax || session.head - range.position <= ringPageEntryCountMax;
+  return filter.spec.q === undefined && session.head - range.position <= ringPageEntryCountMax;
+}
+
+/** Without a filter the last entries before a seq are known by number, and everything is read forward. */
+function rangeOf(session: Session, { start, limit, filter }: ReadQuery): PageRange {
+  const oldest = session.first - 1;
+  if (start.kind === "cursor") {
+    const gap = start.cursor < oldest ? { from: start.cursor + 1, to: oldest } : undefined;
+    return { direction: "after", position: Math.max(start.cursor, oldest), limit, gap };
+  }
+  if (start.kind === "offset") return { direction: "after", position: oldest + start.offset, limit, gap: undefined };
+  const before = start.kind === "tail" ? session.head + 1 : Math.min(start.before, session.head + 1);
+  if (!filter.filter.isEmpty) return { direction: "before", position: before, limit, gap: undefined };
+  const position = Math.max(oldest, before - 1 - limit);
+  return { direction: "after", position, limit: Math.max(0, before - 1 - position), gap: undefined };
+}

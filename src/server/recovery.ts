@@ -1,0 +1,56 @@
+/** Start: brings every session of the data directory back, and ends those that were active when the last server went. */
+import { type SessionId, tryParseSessionId } from "../base/ids.ts";
+import type { SegmentInfo, SessionRecord, SessionTail, Trust } from "../storage/types.ts";
+import type { Engine } from "./engine.ts";
+import type { Session } from "./session.ts";
+
+/** What a query thread says about one session after it looked at its headers and tails. */
+export interface RecoveredSession {
+  readonly id: string;
+  readonly record: SessionRecord | undefined;
+  readonly tail: SessionTail;
+  readonly segments: readonly SegmentInfo[];
+  readonly first: number;
+  readonly lastEntryTimeMs: number | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** Sessions of one task: enough to make the trip worth it, few enough to share among threads. */
+const sessionsPerTask = 256;
+
+/** Registers every session that is on disk. */
+export async function recoverSessions(engine: Engine, trust: Trust): Promise<void> {
+  const ids = await engine.query.run<SessionId[]>("list", undefined);
+  const tasks: Promise<RecoveredSession[]>[] = [];
+  for (let from = 0; from < ids.length; from += sessionsPerTask) {
+    tasks.push(engine.query.run<RecoveredSession[]>("recover", { ids: ids.slice(from, from + sessionsPerTask), trust }));
+  }
+  for (const found of (await Promise.all(tasks)).flat()) register(engine, found);
+}
+
+/** Ends the sessions that were active: whoever wrote them knows nothing of this server. */
+export async function endLeftovers(engine: Engine): Promise<void> {
+  const leftovers = [...engine.registry.all].filter((session) => session.isActive && session !== engine.self);
+  const refusals = await Promise.all(leftovers.map((session) => engine.end(session, "server restart", session.lastActivityMs)));
+  for (const refusal of refusals)
+    if (refusal !== undefined) engine.log.warn({ refusal }, "A session of the last server could not be ended");
+}
+
+function register(engine: Engine, found: RecoveredSession): void {
+  for (const warning of found.warnings) engine.log.warn({ session: found.id }, warning);
+  const id = tryParseSessionId(found.id);
+  if (id === undefined || (found.record === undefined && found.segments.length === 0)) return;
+  const lastMs =
+    found.lastEntryTimeMs ?? Date.parse(found.record?.last_activity_at ?? found.record?.updated_at ?? new Date(0).toISOString());
+  const session: Session = engine.registry.add(id, found.record ?? recordFromSegments(id, lastMs), lastMs);
+  session.tail = found.tail;
+  session.segments = found.segments;
+  session.first = found.first;
+}
+
+/** A session whose session.json was lost still has its entries: what is known of it is that it was active. */
+function recordFromSegments(id: SessionId, lastMs: number): SessionRecord {
+  const at = new Date(lastMs).toISOString();
+  const times = { created_at: at, updated_at: at, last_activity_at: at, ended_at: null, end_reason: null };
+  return { id, metadata: {}, status: "active", ...times };
+}

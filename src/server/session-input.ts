@@ -1,0 +1,51 @@
+/** What a client may say about a session: checked here, once, for HTTP and for the command line's defaults. */
+import { z } from "zod";
+import { tryParseSessionId } from "../base/ids.ts";
+import { limits } from "../config.ts";
+import type { SessionInput } from "../wire/api.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+
+const text = z.string().max(limits.sessionTextLengthMax).nullish();
+const schema = z.object({
+  appname: text,
+  mode: text,
+  platform: text,
+  jobid: text,
+  pid: z.number().int().min(0).max(0xffffffff).nullish(),
+  parent_session_id: z
+    .string()
+    .refine((id) => tryParseSessionId(id) !== undefined, "must be 24 hex digits")
+    .transform((id) => id.toLowerCase())
+    .nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/** Returns the members that were given (unknown ones are ignored), or why they are refused. */
+export function parseSessionInput(body: string): SessionInput | Refusal {
+  let value: unknown;
+  try {
+    value = body.trim() === "" ? {} : JSON.parse(body);
+  } catch (error) {
+    return refuse("invalid_json", `The body is not JSON: ${(error as Error).message}.`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join(".") ?? "";
+    return refuse(
+      "invalid_batch",
+      `The session's ${field === "" ? "body" : `"${field}"`} is not valid: ${issue?.message ?? "wrong type"}.`,
+      { field },
+    );
+  }
+  const { metadata } = parsed.data;
+  // Measured as it is stored; JSON.parse limits depth by the body's size, which is bounded before.
+  if (metadata && Buffer.byteLength(JSON.stringify(metadata)) > limits.metadataSizeBytesMax) {
+    return refuse("payload_too_large", `metadata is over ${limits.metadataSizeBytesMax} bytes: shorten it.`, {
+      limit: limits.metadataSizeBytesMax,
+    });
+  }
+  return Object.fromEntries(
+    Object.entries(parsed.data).filter(([, given]) => given !== null && given !== undefined),
+  ) as SessionInput;
+}

@@ -1,0 +1,367 @@
+/**
+ * A shard on the main thread: the queue of batches for one worker. One job is in flight; while it runs, arriving batches
+ * collect and go together as the next job, so that an idle server answers at once and a busy one makes large jobs.
+ */
+import { assert, must } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { limits } from "../config.ts";
+import {
+  type Adoption,
+  blockWordAt,
+  blockWordCount,
+  itemAt,
+  itemKind,
+  itemWordCount,
+  type Job,
+  type JobResult,
+  outcomeAt,
+  outcomeStatus,
+  outcomeWordCount,
+} from "../handoff/job.ts";
+import { RingIndex } from "../handoff/ring.ts";
+import { IntakeSlab } from "../handoff/slab.ts";
+import type { SegmentInfo, SessionTail } from "../storage/types.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import type { ResidentBlock, Session } from "./session.ts";
+
+/** One request's worth of work, from its complete arrival to its answer. */
+export interface Batch {
+  readonly kind: number;
+  readonly session: Session;
+  /** Body in the slab; its bytes are the shard's from `enqueue` on. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly bodyKind: number;
+  readonly encoding: number;
+  readonly receivedMs: number;
+  /** `producer:sequence`, or "" for none. */
+  readonly key: string;
+  /** What a small file of the session is to hold; undefined: no file. */
+  readonly document: unknown;
+  /** Answer only when the file is synced. */
+  readonly synced: boolean;
+  /** Called once. `refusal` undefined: done. */
+  settle(refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void;
+}
+
+/** What a shard needs of the pool: one call per job, rejected when the worker died in it. */
+export interface ShardWorker {
+  run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>>;
+  /** Syncs the files of these slots; the answer has a refusal for each that failed. */
+  sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>>;
+}
+
+/** Told of what happens in a shard; must not throw. */
+export interface ShardEvents {
+  onPublished(sessions: ReadonlySet<Session>): void;
+  onStorage(refusal: Refusal | undefined): void;
+  onWorkerDied(shard: Shard, error: unknown): void;
+  sessionOfSlot(slot: number): Session | undefined;
+}
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly slabSizeBytes: number;
+  readonly ringSizeBytes: number;
+  readonly clock: Clock;
+  readonly events: ShardEvents;
+}
+
+/** A job dies at most this often with its worker before its batches are refused: one of them may be the cause. */
+const attemptCountMax = 2;
+
+export class Shard {
+  readonly index: number;
+  readonly slab: IntakeSlab;
+  readonly ring: RingIndex;
+  readonly #clock: Clock;
+  readonly #events: ShardEvents;
+  #worker: ShardWorker | undefined;
+  #queue: Batch[] = [];
+  #queueFrom = 0;
+  #inFlight: readonly Batch[] = [];
+  #inFlightSinceMs = 0;
+  #dispatchPlanned = false;
+  #jobNumber = 0;
+  /** Grows with each worker: a session that an earlier one adopted must be adopted again. */
+  generation = 0;
+  #deathsMs: number[] = [];
+  isDown = false;
+  #syncWaiting: Batch[] = [];
+  #syncOutcome = new Map<Batch, readonly [number, number, boolean]>();
+  #syncRunning = false;
+  restartCount = 0;
+  jobCount = 0;
+  batchCount = 0;
+  busyMs = 0;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: ShardOptions) {
+    this.index = options.index;
+    this.slab = new IntakeSlab(options.slabSizeBytes);
+    this.ring = new RingIndex(options.ringSizeBytes);
+    this.#clock = options.clock;
+    this.#events = options.events;
+  }
+
+  connect(worker: ShardWorker): void {
+    assert(this.#worker === undefined, "a shard has one worker");
+    this.#worker = worker;
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length - this.#queueFrom;
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.length;
+  }
+
+  /** Age in ms of the oldest batch that waits or is worked on; 0 when there is none. */
+  get oldestAgeMs(): number {
+    const oldest = this.#inFlight[0] ?? this.#queue[this.#queueFrom];
+    return oldest === undefined ? 0 : Math.max(0, this.#clock.nowMs() - oldest.receivedMs);
+  }
+
+  /** How long the running job takes already; 0 when none runs. */
+  get jobAgeMs(): number {
+    return this.#inFlight.length === 0 ? 0 : this.#clock.monotonicMs() - this.#inFlightSinceMs;
+  }
+
+  get isFull(): boolean {
+    return this.queuedCount >= limits.queueBatchCountMax;
+  }
+
+  /** Takes a batch; its `settle` is called later, never from here, and in order for batches of one session. */
+  enqueue(batch: Batch): void {
+    batch.session.waitingCount++;
+    this.#queue.push(batch);
+    this.batchCount++;
+    if (this.#inFlight.length === 0 && !this.#dispatchPlanned) {
+      // One turn of the event loop collects what arrives with it: all sockets that are readable now.
+      this.#dispatchPlanned = true;
+      setImmediate(() => this.#dispatch());
+    }
+  }
+
+  /** Resolves when nothing is queued, running or waiting for a sync. */
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    return this.queuedCount === 0 && this.#inFlight.length === 0 && this.#syncWaiting.length === 0 && !this.#syncRunning;
+  }
+
+  #dispatch(): void {
+    this.#dispatchPlanned = false;
+    if (this.#inFlight.length > 0 || this.queuedCount === 0) return;
+    if (this.isDown) return this.#refuseAll(this.#takeBatches(), downRefusal);
+    const batches = this.#takeBatches();
+    this.#inFlight = batches;
+    this.#inFlightSinceMs = this.#clock.monotonicMs();
+    this.#run(batches, 1);
+  }
+
+  #takeBatches(): Batch[] {
+    let end = this.#queueFrom;
+    let sizeBytes = 0;
+    while (end < this.#queue.length && end - this.#queueFrom < limits.jobBatchCountMax) {
+      sizeBytes += (this.#queue[end] as Batch).sizeBytes;
+      if (sizeBytes > limits.jobSizeBytesMax && end > this.#queueFrom) break;
+      end++;
+    }
+    const taken = this.#queue.slice(this.#queueFrom, end);
+    this.#queueFrom = end;
+    if (this.#queueFrom === this.#queue.length) {
+      this.#queue = [];
+      this.#queueFrom = 0;
+    } else if (this.#queueFrom > limits.jobBatchCountMax) {
+      this.#queue = this.#queue.slice(this.#queueFrom);
+      this.#queueFrom = 0;
+    }
+    return taken;
+  }
+
+  #run(batches: readonly Batch[], attempt: number): void {
+    const job = this.#jobOf(batches, attempt);
+    this.jobCount++;
+    must(this.#worker, "a shard is connected before it works")
+      .run(job)
+      .then(
+        (result) => this.#finish(batches, result),
+        (error: unknown) => this.#workerDied(batches, attempt, error),
+      );
+  }
+
+  #jobOf(batches: readonly Batch[], attempt: number): Job<SessionTail, SegmentInfo> {
+    const items = new Float64Array(batches.length * itemWordCount);
+    const adoptions: Adoption<SessionTail, SegmentInfo>[] = [];
+    const keys: string[] = [];
+    const documents: unknown[] = [];
+    let sizeBytes = 0;
+    for (let index = 0; index < batches.length; index++) {
+      const batch = batches[index] as Batch;
+      const { session } = batch;
+      if (session.adoptedGeneration !== this.generation) {
+        session.adoptedGeneration = this.generation;
+        const { slot, id, tail, segments } = session;
+        adoptions.push({ slot, id, tail, segments });
+      }
+      let extra = -1;
+      if (batch.key !== "") extra = keys.push(batch.key) - 1;
+      else if (batch.document !== undefined) extra = documents.push(batch.document) - 1;
+      if (batch.kind === itemKind.purge || batch.kind === itemKind.release) session.adoptedGeneration = -1;
+      writeItem(items, index * itemWordCount, batch, extra);
+      sizeBytes += batch.sizeBytes;
+    }
+    const grant = this.ring.grant(sizeBytes * 2 + batches.length * 512 + 64 * 1024);
+    const common = { items, itemCount: batches.length, adoptions, keys, documents, attempt };
+    return { number: ++this.#jobNumber, ringPosition: grant.position, ringLimit: grant.limit, ...common };
+  }
+
+  /** publish, then answer: whoever has an answer finds the entries. */
+  #finish(batches: readonly Batch[], result: JobResult<Refusal>): void {
+    this.busyMs += result.busyMs;
+    this.#publish(result);
+    const refusals = new Map(result.refusals);
+    this.#inFlight = [];
+    let isStorageTrouble = false;
+    for (let index = 0; index < batches.length; index++) {
+      const batch = batches[index] as Batch;
+      const row = index * outcomeWordCount;
+      const status = result.outcomes[row + outcomeAt.status] as number;
+      const first = result.outcomes[row + outcomeAt.first] as number;
+      const count = result.outcomes[row + outcomeAt.count] as number;
+      const refusal = refusals.get(index);
+      if (refusal?.code === "storage_unavailable") {
+        isStorageTrouble = true;
+        this.#events.onStorage(refusal);
+      }
+      if (batch.synced && refusal === undefined) this.#waitForSync(batch, first, count, status === outcomeStatus.duplicate);
+      else this.#settle(batch, refusal, first, count, status === outcomeStatus.duplicate);
+    }
+    if (!isStorageTrouble && result.blockCount > 0) this.#events.onStorage(undefined);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.queuedCount > 0) this.#dispatch();
+    else if (this.#isIdle()) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #publish(result: JobResult<Refusal>): void {
+    if (result.blockCount === 0) return;
+    const changed = new Set<Session>();
+    for (let index = 0; index < result.blockCount; index++) {
+      const row = index * blockWordCount;
+      const word = (at: number) => result.blocks[row + at] as number;
+      const session = must(this.#events.sessionOfSlot(word(blockWordAt.slot)), "a job's sessions stay until it ends");
+      const position = word(blockWordAt.ringPosition);
+      const block = {
+        firstSeq: word(blockWordAt.firstSeq),
+        count: word(blockWordAt.count),
+        segmentFirstSeq: word(blockWordAt.segmentFirstSeq),
+        endPosition: word(blockWordAt.endPosition),
+      };
+      let resident: ResidentBlock | undefined;
+      if (position >= 0) {
+        const { firstSeq, count } = block;
+        resident = { position, sizeBytes: word(blockWordAt.sizeBytes), owner: session, dropped: false, firstSeq, count };
+        this.ring.publish(resident);
+      }
+      session.publish(block, resident);
+      changed.add(session);
+    }
+    this.#events.onPublished(changed);
+  }
+
+  #settle(batch: Batch, refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
+    batch.session.waitingCount--;
+    if (batch.kind === itemKind.append) this.slab.release(batch.offset, batch.sizeBytes);
+    batch.settle(refusal, first, count, duplicate);
+  }
+
+  #refuseAll(batches: readonly Batch[], refusal: Refusal): void {
+    this.#inFlight = [];
+    for (const batch of batches) this.#settle(batch, refusal, 0, 0, false);
+    this.#next();
+  }
+
+  /** The thread is gone and with it what it had open; what it had not reported was never acknowledged. */
+  #workerDied(batches: readonly Batch[], attempt: number, error: unknown): void {
+    this.generation++;
+    this.restartCount++;
+    const nowMs = this.#clock.monotonicMs();
+    this.#deathsMs = this.#deathsMs.filter((deathMs) => nowMs - deathMs < limits.workerDeathWindowMs);
+    this.#deathsMs.push(nowMs);
+    if (this.#deathsMs.length > limits.workerDeathCountMax) this.isDown = true;
+    this.#events.onWorkerDied(this, error);
+    if (this.isDown) this.#refuseAll(batches, downRefusal);
+    else if (attempt < attemptCountMax) this.#run(batches, attempt + 1);
+    else this.#refuseAll(batches, diedRefusal);
+  }
+
+  /** Group commit: while one round of syncs runs, batches for the next one collect. */
+  #waitForSync(batch: Batch, first: number, count: number, duplicate: boolean): void {
+    this.#syncOutcome.set(batch, [first, count, duplicate]);
+    this.#syncWaiting.push(batch);
+    if (!this.#syncRunning) {
+      this.#syncRunning = true;
+      setImmediate(() => this.#syncRound());
+    }
+  }
+
+  #syncRound(): void {
+    const batches = this.#syncWaiting.splice(0);
+    const slots = [...new Set(batches.map((batch) => batch.session.slot))];
+    const done = (refusalOf: (batch: Batch) => Refusal | undefined) => {
+      for (const batch of batches) {
+        const [first, count, duplicate] = must(this.#syncOutcome.get(batch), "a waiting batch has its outcome");
+        this.#syncOutcome.delete(batch);
+        const refusal = refusalOf(batch);
+        if (refusal !== undefined) this.#events.onStorage(refusal);
+        this.#settle(batch, refusal, first, count, duplicate);
+      }
+      if (this.#syncWaiting.length > 0) return this.#syncRound();
+      this.#syncRunning = false;
+      this.#next();
+    };
+    must(this.#worker, "a shard is connected before it works")
+      .sync(slots)
+      .then(
+        (refusals) => done((batch) => refusals.get(batch.session.slot)),
+        () => done(() => syncLostRefusal),
+      );
+  }
+}
+
+const downRefusal = refuse(
+  "storage_unavailable",
+  "The worker of this session's shard keeps dying and was stopped: restart the server.",
+  {
+    retryAfterSeconds: 30,
+  },
+);
+const diedRefusal = refuse("storage_unavailable", "The worker died twice while it worked on this batch: it was not stored.", {
+  retryAfterSeconds: 1,
+});
+const syncLostRefusal = refuse(
+  "storage_unavailable",
+  "The batch was written, but the worker died before it was synced: send it again.",
+  {
+    retryAfterSeconds: 1,
+  },
+);
+
+function writeItem(items: Float64Array, row: number, batch: Batch, extra: number): void {
+  items[row + itemAt.kind] = batch.kind;
+  items[row + itemAt.slot] = batch.session.slot;
+  items[row + itemAt.offset] = batch.offset;
+  items[row + itemAt.sizeBytes] = batch.sizeBytes;
+  items[row + itemAt.bodyKind] = batch.bodyKind;
+  items[row + itemAt.encoding] = batch.encoding;
+  items[row + itemAt.receivedMs] = batch.receivedMs;
+  items[row + itemAt.extra] = extra;
+}
