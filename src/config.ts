@@ -20,6 +20,8 @@ export const limits = {
   templateCacheCountMax: 4096,
   /** Bytes of template text kept in that cache. */
   templateCacheSizeBytesMax: 8 * MiB,
+  /** Bytes of template text that one overview of a session's templates tells apart. */
+  templateSummarySizeBytesMax: 16 * MiB,
   /** Body after decompression; before it: settings.bodyLimit. */
   bodyInflatedSizeBytesMax: 64 * MiB,
   /** One encoded block; a batch is one block, so this also bounds what rendering may make of a batch. */

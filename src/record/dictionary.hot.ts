@@ -46,18 +46,28 @@ export class Dictionary {
     assert(start <= end && end <= source.length, "the range lies in the source");
     if (this.#last !== 0 && this.#equals(this.#last, source, start, end)) return this.#last;
     const hash = hashOf(source, start, end);
+    const slot = this.#slotOf(hash, source, start, end);
+    const index = this.#slots[slot] as number;
+    if (index === 0) return this.#add(source, start, end, hash, slot);
+    this.#last = index;
+    return index;
+  }
+
+  /** Returns the index of `source[start, end)`, or 0 when it is not here. */
+  find(source: AnyBytes, start: number, end: number): number {
+    assert(start <= end && end <= source.length, "the range lies in the source");
+    return this.#slots[this.#slotOf(hashOf(source, start, end), source, start, end)] as number;
+  }
+
+  /** Returns the slot that holds the string, or the free one where it belongs. */
+  #slotOf(hash: number, source: AnyBytes, start: number, end: number): number {
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (;;) {
       const index = this.#slots[slot] as number;
-      if (index === 0) break;
-      if (this.#hashes[index] === hash && this.#equals(index, source, start, end)) {
-        this.#last = index;
-        return index;
-      }
+      if (index === 0 || (this.#hashes[index] === hash && this.#equals(index, source, start, end))) return slot;
       slot = (slot + 1) & mask;
     }
-    return this.#add(source, start, end, hash, slot);
   }
 
   #add(source: AnyBytes, start: number, end: number, hash: number, slot: number): number {

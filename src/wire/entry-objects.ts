@@ -2,6 +2,7 @@
 import { type AnyBytes, textOf } from "../base/bytes.ts";
 import { levelNames } from "../record/levels.ts";
 import { BlockView } from "../record/scan.hot.ts";
+import { wtf8TextOf } from "../record/wtf8.ts";
 import type { EntryObject } from "./api.ts";
 import type { DeltaFrame } from "./frame.ts";
 import { TimeText, writeDecimals } from "./time-text.hot.ts";
@@ -48,23 +49,4 @@ export function timeTextOf(timeLow: number, timeHigh: number): string {
   const nanos = within < 0 ? time.turnTo(timeLow, timeHigh) : within;
   const end = writeDecimals(nanos, decimalsView, 0);
   return `${textOf(time.prefix)}${textOf(decimals, 0, end)}Z`;
-}
-
-/** Returns the text of WTF-8: surrogates that stood alone do so again. */
-function wtf8TextOf(bytes: AnyBytes, start: number, end: number): string {
-  const text = textOf(bytes, start, end);
-  return text.includes("\ufffd") ? decodeWtf8(bytes, start, end) : text;
-}
-
-function decodeWtf8(bytes: AnyBytes, start: number, end: number): string {
-  let text = "";
-  for (let at = start; at < end; ) {
-    const first = bytes[at] as number;
-    const size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    let code = size === 1 ? first : first & (0xff >> (size + 1));
-    for (let index = 1; index < size; index++) code = (code << 6) | ((bytes[at + index] ?? 0) & 0x3f);
-    text += String.fromCodePoint(Math.min(code, 0x10ffff));
-    at += size;
-  }
-  return text;
 }

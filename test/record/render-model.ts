@@ -1,5 +1,5 @@
 /** The template rules in the slow, obvious way: strings, recursion, regular expressions. */
-import { wtf8 } from "./render-text.ts";
+import { wtf8 } from "./entries.ts";
 
 export interface ModelLimits {
   messageSizeBytesMax: number;

@@ -4,9 +4,10 @@ import fc from "fast-check";
 import { utf8 } from "#src/base/bytes.ts";
 import { escapeLocalizedTemplate, escapeTemplate, parseTemplate } from "#src/record/template.ts";
 import { TemplateCache } from "#src/record/template-cache.ts";
+import { wtf8 } from "./entries.ts";
 import { templates } from "./render-arbitrary.ts";
 import { piecesOf } from "./render-model.ts";
-import { render, wtf8 } from "./render-text.ts";
+import { render } from "./render-text.ts";
 
 const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
