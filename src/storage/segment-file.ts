@@ -4,12 +4,13 @@ import type { SessionId } from "../base/ids.ts";
 import { blockAt, blockHeaderSizeBytes } from "../record/block.ts";
 import { blockFirstSeq, blockKeysOffset, blockKeysSize, checkBlockHeader } from "../record/block-header.ts";
 import { BlockWalk, crcUnknown, type WalkDepth } from "./block-walk.ts";
-import { readWhole, tryReadFile } from "./file-tools.ts";
+import { readWhole, tryReadFile, withFile } from "./file-tools.ts";
 import type { FileWindow } from "./file-window.ts";
-import type { FileLayer } from "./files.ts";
-import { segmentName, sidecarName } from "./paths.ts";
+import { errorCodeOf, type FileLayer } from "./files.ts";
+import { segmentName, sessionDirectory, sidecarName } from "./paths.ts";
 import { decodeSegmentHeader, segmentHeaderSizeBytes } from "./segment-header.ts";
 import { SegmentIndex, type Sidecar, tryDecodeSidecar } from "./segment-index.ts";
+import type { SegmentInfo } from "./types.ts";
 
 /** What is needed to read a segment's blocks. */
 export interface SegmentKey {
@@ -50,6 +51,48 @@ export function readSegmentKey(
   const sidecar = sidecarBytes === undefined ? undefined : tryDecodeSidecar(sidecarBytes);
   if (sidecar === undefined) return "damaged";
   return { firstSeq, saltLow: sidecar.saltLow, saltHigh: sidecar.saltHigh, headerCrc: crcUnknown };
+}
+
+/** A segment file that is open for reading. */
+export interface OpenedSegment {
+  readonly descriptor: number;
+  readonly directory: string;
+  readonly key: SegmentKey;
+  readonly info: SegmentInfo;
+  /** Bytes that may be read. */
+  readonly limit: number;
+}
+
+/**
+ * Opens a published segment, hands it to `use` and closes it. It may have been archived or restored since `info` was
+ * published: then the other form is opened, which holds the same entries.
+ * @returns `absent` when it is gone or nothing of it can be read.
+ */
+export function withSegment<T>(
+  files: FileLayer,
+  dataDir: string,
+  id: SessionId,
+  info: SegmentInfo,
+  use: (segment: OpenedSegment) => T,
+): T | "absent" {
+  const directory = sessionDirectory(dataDir, id);
+  for (const archived of [info.archived, !info.archived]) {
+    const path = segmentPath(directory, info.firstSeq, archived);
+    if (files.status(path) === undefined) continue;
+    try {
+      return withFile(files, path, "read", (descriptor) => {
+        const key = readSegmentKey(files, descriptor, id, info.firstSeq, directory);
+        if (typeof key === "string") return "absent";
+        const sizeBytes = files.sizeOf(descriptor);
+        const limit = archived === info.archived ? Math.min(info.sizeBytes, sizeBytes) : sizeBytes;
+        return use({ descriptor, directory, key, info, limit });
+      });
+    } catch (error) {
+      // Renamed or removed between the two calls.
+      if (errorCodeOf(error) !== "ENOENT") throw error;
+    }
+  }
+  return "absent";
 }
 
 /** Begins a walk at the segment's first block. */

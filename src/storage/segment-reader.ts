@@ -7,13 +7,11 @@ import type { SessionId } from "../base/ids.ts";
 import { BackwardWalk } from "./backward-walk.ts";
 import { BlockWalk, crcUnknown } from "./block-walk.ts";
 import { failureOf } from "./failure.ts";
-import { closeQuietly } from "./file-tools.ts";
 import { FileWindow } from "./file-window.ts";
-import { errorCodeOf, type FileLayer } from "./files.ts";
+import type { FileLayer } from "./files.ts";
 import { IndexCache } from "./index-cache.ts";
 import { BlockInflater, isCompressed } from "./inflate.ts";
-import { sessionDirectory } from "./paths.ts";
-import { readSegmentKey, type SegmentKey, segmentPath, walkSegment } from "./segment-file.ts";
+import { type OpenedSegment, walkSegment, withSegment } from "./segment-file.ts";
 import { segmentHeaderSizeBytes } from "./segment-header.ts";
 import type { SegmentInfo, SeqRange, StorageFailure } from "./types.ts";
 
@@ -27,14 +25,6 @@ export interface BlockVisitor {
   block(bytes: AnyBytes, offset: number): boolean;
   /** Entries of kept segments that can not be read. */
   gap(range: SeqRange): void;
-}
-
-/** A segment file that is open for reading. */
-interface OpenedSegment {
-  readonly key: SegmentKey;
-  readonly info: SegmentInfo;
-  /** Bytes that may be read. */
-  readonly limit: number;
 }
 
 export class SegmentReader {
@@ -90,37 +80,25 @@ export class SegmentReader {
     return undefined;
   }
 
-  /** Opens the segment, plain or archived, whichever there is by now. */
   #withSegment(
     id: SessionId,
     info: SegmentInfo,
     use: (segment: OpenedSegment) => "on" | "stop",
   ): "on" | "stop" | "absent" | StorageFailure {
-    const directory = sessionDirectory(this.#dataDir, id);
-    for (const archived of [info.archived, !info.archived]) {
-      const path = segmentPath(directory, info.firstSeq, archived);
-      let descriptor = -1;
-      try {
-        descriptor = this.#files.open(path, "read");
-        const key = readSegmentKey(this.#files, descriptor, id, info.firstSeq, directory);
-        if (typeof key === "string") return "absent";
-        const sizeBytes = this.#files.sizeOf(descriptor);
-        const limit = archived === info.archived ? Math.min(info.sizeBytes, sizeBytes) : sizeBytes;
-        this.#window.open(descriptor, limit);
-        return use({ key, info, limit });
-      } catch (error) {
-        if (errorCodeOf(error) !== "ENOENT") return failureOf(`${path} can not be read`, error);
-      } finally {
-        this.#window.close();
-        if (descriptor >= 0) closeQuietly(this.#files, descriptor);
-      }
+    try {
+      return withSegment(this.#files, this.#dataDir, id, info, (segment) => {
+        this.#window.open(segment.descriptor, segment.limit);
+        return use(segment);
+      });
+    } catch (error) {
+      return failureOf(`segment ${info.firstSeq} of session ${id} can not be read`, error);
+    } finally {
+      this.#window.close();
     }
-    return "absent";
   }
 
   #walkForward(id: SessionId, segment: OpenedSegment, from: number, visitor: BlockVisitor): "on" | "stop" {
-    const { key, info, limit } = segment;
-    const directory = sessionDirectory(this.#dataDir, id);
+    const { directory, key, info, limit } = segment;
     const point = this.#indexes.pointAt(this.#window, id, directory, key, limit, from);
     const walk = this.#beginWalk(segment, point.position, point.seq);
     let next = from;
@@ -138,10 +116,10 @@ export class SegmentReader {
   }
 
   #walkBackward(id: SessionId, segment: OpenedSegment, to: number, visitor: BlockVisitor): "on" | "stop" {
-    const { key, info, limit } = segment;
+    const { directory, key, info, limit } = segment;
     const walk = new BackwardWalk(this.#window, key, limit);
     if (to < info.lastSeq) {
-      walk.beginAt(this.#indexes.pointAt(this.#window, id, sessionDirectory(this.#dataDir, id), key, limit, to), to);
+      walk.beginAt(this.#indexes.pointAt(this.#window, id, directory, key, limit, to), to);
     }
     let next = to;
     while (walk.next() !== "end") {
