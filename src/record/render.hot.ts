@@ -90,7 +90,7 @@ export class Renderer {
   /**
    * Appends the text of template number `templateIndex` of `templates`, filled with the members of the object
    * `fields[fieldsStart, fieldsEnd)`, to `target`. Never throws for what a client sent, never refuses.
-   * @param fields valid compact JSON, or an empty range for none. Not kept.
+   * @param fields valid compact JSON, or an empty range for none. Not looked at afterwards.
    */
   render(
     templates: Dictionary,
