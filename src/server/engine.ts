@@ -10,6 +10,7 @@ import { newSessionId, type SessionId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { limits } from "../config.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
+import type { Processes } from "../storage/processes.ts";
 import type { SessionRecord } from "../storage/types.ts";
 import type { SessionInput } from "../wire/api.ts";
 import { bodyKind } from "../wire/body-kind.ts";
@@ -35,6 +36,7 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly query: QueryPool;
+  readonly processes: Processes;
 }
 
 export class Engine implements ShardEvents {
@@ -46,6 +48,7 @@ export class Engine implements ShardEvents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly query: QueryPool;
+  readonly #processes: Processes;
   readonly listeners = new Set<EngineListener>();
   self: Session | undefined;
 
@@ -53,6 +56,7 @@ export class Engine implements ShardEvents {
     this.clock = options.clock;
     this.log = options.log;
     this.query = options.query;
+    this.#processes = options.processes;
     this.registry = new Registry(options.shardCount);
     this.gate = new Gate();
     this.shards = Array.from(
@@ -108,7 +112,8 @@ export class Engine implements ShardEvents {
     if (known === undefined) {
       const session = this.createSession(id, input);
       const refusal = await this.writeRecord(session);
-      if (refusal !== undefined) this.#forget(session);
+      // A batch that came meanwhile may fare better; then the session stays.
+      if (refusal !== undefined && session.waitingCount === 0) this.#forget(session);
       return refusal ?? { session, created: true };
     }
     if (known.busy !== undefined) return busyRefusal(known);
@@ -116,7 +121,7 @@ export class Engine implements ShardEvents {
     const before = known.record;
     this.registry.setRecord(
       known,
-      this.#updated(known, { ...known.record, ...input, metadata: input.metadata ?? known.record.metadata }, wasEnded),
+      this.#updated(known, { ...known.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? known.record.metadata }, wasEnded),
     );
     const resumed = wasEnded ? this.appendText(known, "Session resumed", this.clock.nowMs()) : undefined;
     const refusal = (await this.writeRecord(known)) ?? (await resumed);
@@ -132,6 +137,7 @@ export class Engine implements ShardEvents {
     const record: SessionRecord = {
       id,
       ...input,
+      ...this.#processOf(input),
       metadata: input.metadata ?? {},
       status: "active",
       created_at: now,
@@ -151,7 +157,7 @@ export class Engine implements ShardEvents {
 
   /** Replaces the metadata and any other given member. */
   async replace(session: Session, input: SessionInput): Promise<Refusal | undefined> {
-    const record = { ...session.record, ...input, metadata: input.metadata ?? {} };
+    const record = { ...session.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? {} };
     this.registry.setRecord(session, this.#updated(session, record, false));
     const refusal = await this.writeRecord(session);
     this.#announce(session);
@@ -192,8 +198,10 @@ export class Engine implements ShardEvents {
     session.busy = "purge";
     const refusal = await this.#control(session, itemKind.purge, undefined);
     session.busy = undefined;
-    if (refusal === undefined) this.#forget(session);
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    this.#forget(session);
+    void this.query.run("sweep", undefined).catch((error: unknown) => this.log.warn({ err: error }, "A purged session still takes disk space"));
+    return undefined;
   }
 
   /** Queues the writing of the session's record as it is now. */
@@ -275,6 +283,13 @@ export class Engine implements ShardEvents {
       synced: false,
       settle: (refusal) => resolve(refusal),
     };
+  }
+
+  /** Ties a pid to the very process that has it now. */
+  #processOf(input: SessionInput): { pid_start?: number; boot_id?: string } {
+    if (input.pid === undefined) return {};
+    const start = this.#processes.startOf(input.pid);
+    return { ...(start === undefined ? {} : { pid_start: start }), boot_id: this.#processes.bootId() };
   }
 
   #updated(session: Session, record: SessionRecord, reopen: boolean): SessionRecord {

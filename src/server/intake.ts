@@ -159,6 +159,7 @@ export function appendAnswer(first: number, count: number, synced: boolean, dupl
 export function stateRefusal(engine: Engine, session: Session): Refusal | undefined {
   if (engine.gate.intakeRefusal !== undefined) return engine.gate.intakeRefusal;
   if (session.busy !== undefined) return busyRefusal(session);
+  if (session.readOnly !== undefined) return refuse("storage_unavailable", session.readOnly);
   if (!session.isActive)
     return refuse("session_ended", `Session ${session.id} has ended: POST /sessions/${session.id} opens it again.`);
   return undefined;

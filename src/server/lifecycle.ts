@@ -3,7 +3,7 @@ import { type Clock, every } from "../base/clock.ts";
 import type { Processes } from "../storage/processes.ts";
 import type { Refusal } from "../wire/outcome.ts";
 import type { Archivist } from "./archivist.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineListener } from "./engine.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 
@@ -26,18 +26,32 @@ const firstPruneAfterMs = 30_000;
 /** Sessions that are removed or archived before the event loop turns to others. */
 const idleCheckMs = 1000;
 
-export class Lifecycle {
+export class Lifecycle implements EngineListener {
   readonly #engine: Engine;
   readonly #settings: LifecycleSettings;
   readonly #processes: Processes;
   readonly #archivist: Archivist;
   #pruning: Promise<PruneReport> | undefined;
+  /** Sessions whose oldest segments are being dropped. */
+  readonly #trimming = new Set<Session>();
 
   constructor(engine: Engine, settings: LifecycleSettings, processes: Processes, archivist: Archivist) {
     this.#engine = engine;
     this.#settings = settings;
     this.#processes = processes;
     this.#archivist = archivist;
+    if (settings.sessionMaxBytes > 0) engine.listeners.add(this);
+  }
+
+  /** Drops the oldest segments of a session that has grown over its limit; its last one always stays. */
+  onSession(session: Session): void {
+    const { sessionMaxBytes } = this.#settings;
+    if (session.segments.length < 2 || session.busy !== undefined || this.#trimming.has(session)) return;
+    if (session.sizeBytes > sessionMaxBytes) void this.#trim(session, sessionMaxBytes);
+  }
+
+  onSessionRemoved(session: Session): void {
+    this.#trimming.delete(session);
   }
 
   /** Starts the timers; returns their end. */
@@ -92,6 +106,21 @@ export class Lifecycle {
     const report = reportOf(removed);
     if (removed.length > 0) this.#engine.log.info({ ...report, sessions: removed.length }, "Expired sessions were removed");
     return report;
+  }
+
+  async #trim(session: Session, sizeBytesMax: number): Promise<void> {
+    this.#trimming.add(session);
+    try {
+      const { id, segments } = session;
+      const dropped = await this.#engine.query.run<readonly number[]>("drop", { id, segments, sizeBytesMax });
+      // The session went on growing meanwhile: only what was dropped leaves its list.
+      if (dropped.length > 0) session.dropSegments(new Set(dropped));
+      this.#engine.log.info({ session: id, segments: dropped.length, first: session.first }, "The oldest segments of a session were dropped");
+    } catch (error) {
+      this.#engine.log.warn({ err: error, session: session.id }, "The oldest segments of a session could not be dropped");
+    } finally {
+      this.#trimming.delete(session);
+    }
   }
 
   async #tend(): Promise<void> {

@@ -137,7 +137,7 @@ export class Live {
         follower.isReading = false;
         if (follower.isOver) return;
         if (gap !== undefined && gap.to > follower.cursor)
-          this.#gap(follower, gap.to, gap.from <= session.first ? "expired" : "damaged");
+          this.#gap(follower, gap.to, gap.to < session.first ? "expired" : "damaged");
         if (delta !== undefined && delta.cursor > follower.cursor) this.#send(follower, delta);
         else this.wake(follower);
       },

@@ -12,6 +12,7 @@ export interface RecoveredSession {
   readonly segments: readonly SegmentInfo[];
   readonly first: number;
   readonly lastEntryTimeMs: number | undefined;
+  readonly readOnly: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -30,7 +31,7 @@ export async function recoverSessions(engine: Engine, trust: Trust): Promise<voi
 
 /** Ends the sessions that were active: whoever wrote them knows nothing of this server. */
 export async function endLeftovers(engine: Engine): Promise<void> {
-  const leftovers = [...engine.registry.all].filter((session) => session.isActive && session !== engine.self);
+  const leftovers = [...engine.registry.all].filter((session) => session.isActive && session !== engine.self && session.readOnly === undefined);
   const refusals = await Promise.all(leftovers.map((session) => engine.end(session, "server restart", session.lastActivityMs)));
   for (const refusal of refusals)
     if (refusal !== undefined) engine.log.warn({ refusal }, "A session of the last server could not be ended");
@@ -46,6 +47,7 @@ function register(engine: Engine, found: RecoveredSession): void {
   session.tail = found.tail;
   session.segments = found.segments;
   session.first = found.first;
+  session.readOnly = found.readOnly;
 }
 
 /** A session whose session.json was lost still has its entries: what is known of it is that it was active. */

@@ -60,7 +60,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
     (error) => log.error({ err: error }, "A query thread failed"),
   );
   const sizes = { shardCount: settings.workers, slabSizeBytes: settings.slabBytes, ringSizeBytes: settings.arenaBytes };
-  const engine = new Engine({ ...sizes, clock, log, query });
+  const engine = new Engine({ ...sizes, clock, log, query, processes: systemProcesses(systemFiles) });
   const pools = startShards(engine, settings, log);
   await recoverSessions(engine, lock.trust);
   await registerSelf(engine, settings, ownLog);

@@ -32,6 +32,8 @@ export class Session {
   isSelf = false;
   /** The generation of the shard's worker that has adopted the session; -1: none. */
   adoptedGeneration = -1;
+  /** Why its files take no appends; undefined: they do. */
+  readOnly: string | undefined;
   /** Files are being archived, restored or removed: appends wait for nothing, they are refused or queued by the engine. */
   busy: "archive" | "restore" | "purge" | undefined;
   /** Batches that were taken in and not answered yet. */
@@ -105,6 +107,12 @@ export class Session {
       else low = middle + 1;
     }
     for (let index = low; index < this.#resident.length; index++) if (!visit(this.#resident[index] as ResidentBlock)) return;
+  }
+
+  /** Forgets segments that were removed; always the oldest. */
+  dropSegments(firstSeqs: ReadonlySet<number>): void {
+    this.segments = this.segments.filter((segment) => !firstSeqs.has(segment.firstSeq));
+    this.first = this.segments[0]?.firstSeq ?? this.head + 1;
   }
 
   /** Called by the ring when it needs the oldest block's bytes. */

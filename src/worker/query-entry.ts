@@ -11,7 +11,7 @@ import { BlockView } from "../record/scan.hot.ts";
 import { systemFiles } from "../storage/files.ts";
 import { readReaders } from "../storage/readers-file.ts";
 import { listSessions, type RecoveredSession, recoverSession } from "../storage/recover.ts";
-import { emptyTrash } from "../storage/remove.ts";
+import { dropOldestSegments, emptyTrash } from "../storage/remove.ts";
 import { SegmentReader } from "../storage/segment-reader.ts";
 import type { SegmentInfo, SeqRange, StorageFailure, Trust } from "../storage/types.ts";
 import { type Delta, DeltaBuilder, type DeltaForm } from "../wire/delta.ts";
@@ -50,6 +50,13 @@ export function sweep(): void {
 /** What the files of these sessions hold. */
 export function recover(task: { ids: readonly SessionId[]; trust: Trust }): (RecoveredSession & { id: SessionId })[] {
   return task.ids.map((id) => ({ ...recoverSession(systemFiles, dataDir, id, task.trust), id }));
+}
+
+/** Drops the oldest segments of a session until it is small enough; returns the first seqs of those that went. */
+export function drop(task: { id: SessionId; segments: readonly SegmentInfo[]; sizeBytesMax: number }): number[] {
+  const { segments } = dropOldestSegments(systemFiles, dataDir, task.id, task.segments, task.sizeBytesMax);
+  const kept = new Set(segments.map((segment) => segment.firstSeq));
+  return task.segments.map((segment) => segment.firstSeq).filter((firstSeq) => !kept.has(firstSeq));
 }
 
 /** The durable readers of a session. */
