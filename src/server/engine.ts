@@ -121,7 +121,11 @@ export class Engine implements ShardEvents {
     const before = known.record;
     this.registry.setRecord(
       known,
-      this.#updated(known, { ...known.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? known.record.metadata }, wasEnded),
+      this.#updated(
+        known,
+        { ...known.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? known.record.metadata },
+        wasEnded,
+      ),
     );
     const resumed = wasEnded ? this.appendText(known, "Session resumed", this.clock.nowMs()) : undefined;
     const refusal = (await this.writeRecord(known)) ?? (await resumed);
@@ -200,7 +204,9 @@ export class Engine implements ShardEvents {
     session.busy = undefined;
     if (refusal !== undefined) return refusal;
     this.#forget(session);
-    void this.query.run("sweep", undefined).catch((error: unknown) => this.log.warn({ err: error }, "A purged session still takes disk space"));
+    void this.query
+      .run("sweep", undefined)
+      .catch((error: unknown) => this.log.warn({ err: error }, "A purged session still takes disk space"));
     return undefined;
   }
 

@@ -115,7 +115,10 @@ export class Lifecycle implements EngineListener {
       const dropped = await this.#engine.query.run<readonly number[]>("drop", { id, segments, sizeBytesMax });
       // The session went on growing meanwhile: only what was dropped leaves its list.
       if (dropped.length > 0) session.dropSegments(new Set(dropped));
-      this.#engine.log.info({ session: id, segments: dropped.length, first: session.first }, "The oldest segments of a session were dropped");
+      this.#engine.log.info(
+        { session: id, segments: dropped.length, first: session.first },
+        "The oldest segments of a session were dropped",
+      );
     } catch (error) {
       this.#engine.log.warn({ err: error, session: session.id }, "The oldest segments of a session could not be dropped");
     } finally {

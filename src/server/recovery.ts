@@ -31,7 +31,9 @@ export async function recoverSessions(engine: Engine, trust: Trust): Promise<voi
 
 /** Ends the sessions that were active: whoever wrote them knows nothing of this server. */
 export async function endLeftovers(engine: Engine): Promise<void> {
-  const leftovers = [...engine.registry.all].filter((session) => session.isActive && session !== engine.self && session.readOnly === undefined);
+  const leftovers = [...engine.registry.all].filter(
+    (session) => session.isActive && session !== engine.self && session.readOnly === undefined,
+  );
   const refusals = await Promise.all(leftovers.map((session) => engine.end(session, "server restart", session.lastActivityMs)));
   for (const refusal of refusals)
     if (refusal !== undefined) engine.log.warn({ refusal }, "A session of the last server could not be ended");

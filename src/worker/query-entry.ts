@@ -8,6 +8,7 @@ import { compileFilter, type Filter, type FilterSpec } from "../record/filter.ho
 import { Histogram, millisecondsOf } from "../record/histogram.hot.ts";
 import { levelNames } from "../record/levels.ts";
 import { BlockView } from "../record/scan.hot.ts";
+import { type TemplateCount, TemplateSummary } from "../record/template-summary.hot.ts";
 import { systemFiles } from "../storage/files.ts";
 import { readReaders } from "../storage/readers-file.ts";
 import { listSessions, type RecoveredSession, recoverSession } from "../storage/recover.ts";
@@ -119,6 +120,13 @@ export function delta(task: SessionTask & { cursor: number; form: DeltaForm }): 
   return { delta: isEmpty ? undefined : deltas.finish(), gap };
 }
 
+/** The templates of a session with their counts, the most used first. */
+export function templates(task: Omit<SessionTask, "spec"> & { countMax: number }): TemplateCount[] | Refusal {
+  const summary = new TemplateSummary(task.countMax);
+  const failure = eachBlock(task, () => summary.add(view, 0, view.count));
+  return failure ?? summary.result();
+}
+
 /** Entries per level over time and the busiest loggers. */
 export function timeline(task: SessionTask & { bucketCount: number }): object | Refusal {
   const filter = compileFilter(task.spec);
@@ -147,7 +155,7 @@ function timeRange(task: SessionTask): { fromMs: number; toMs: number } | Refusa
   return fromMs <= toMs ? { fromMs, toMs } : { fromMs: 0, toMs: 0 };
 }
 
-function eachBlock(task: SessionTask, action: () => void): Refusal | undefined {
+function eachBlock(task: Pick<SessionTask, "id" | "segments">, action: () => void): Refusal | undefined {
   const failure = reader.readForward(task.id, task.segments, 0, {
     block(bytes, offset) {
       view.openBlock(bytes, offset);
