@@ -45,7 +45,7 @@ export class EntryDetail extends View {
         <span class="grow"></span>
         ${this.#renderActions()}
       </div>
-      <pre class="whole">${visibleText(entry.message)}</pre>
+      ${isWhollyShown(entry.message) ? nothing : html`<pre class="whole">${visibleText(entry.message)}</pre>`}
       ${entry.format === undefined ? nothing : this.#renderTemplate(entry.format)}
       ${entry.fields === undefined ? nothing : this.#renderFields()}
     </div>`;
@@ -124,6 +124,11 @@ export class EntryDetail extends View {
       return;
     }
   }
+}
+
+/** A short line needs no second place. */
+function isWhollyShown(message: string): boolean {
+  return message.length <= 80 && !message.includes("\n");
 }
 
 /** The filter compares what pages carry, and those carry doubles. */

@@ -34,7 +34,7 @@ export class ExportMenu extends View {
 
   protected override render(): TemplateResult {
     return html`<details class="menu export">
-      <summary title="Export">${icon("download")}Export${icon("down")}</summary>
+      <summary title="Export" aria-label="Export">${icon("download")}${icon("down")}</summary>
       <div class="panel">
         <p class="muted">${isNarrowed(this.filter) ? "What the filter lets through" : "The whole log"}</p>
         ${formats.map(

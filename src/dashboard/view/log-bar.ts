@@ -85,8 +85,12 @@ export class LogBar extends View {
             @click=${() => emit(this, "tr-prefer", { search: mode })}>${mode === "filter" ? "Filter" : "Mark"}</button>`,
         )}
       </div>
-      <button class="quiet" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
-      <button class="quiet" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>
+      ${
+        this.filter.text === ""
+          ? nothing
+          : html`<button class="quiet" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
+      <button class="quiet" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>`
+      }
     </div>`;
   }
 
@@ -150,7 +154,7 @@ export class LogBar extends View {
     return html`<div class="segments look" role="group" aria-label="How rows look">
       <button title="Times: ${time}; change to ${next} (t)" aria-label="Times: ${time}" @click=${() => emit(this, "tr-prefer", { time: next })}>${time === "relative" ? "+0:00" : time === "utc" ? "UTC" : "Local"}</button>
       <button title="${order === "oldest" ? "Oldest" : "Newest"} first (o)" aria-label="${order === "oldest" ? "Oldest" : "Newest"} first"
-        @click=${() => emit(this, "tr-prefer", { order: order === "oldest" ? "newest" : "oldest" })}>${icon("order")}${order === "oldest" ? "Oldest" : "Newest"}</button>
+        @click=${() => emit(this, "tr-prefer", { order: order === "oldest" ? "newest" : "oldest" })}>${icon(order)}</button>
       <button title="Wrap long lines (w)" aria-label="Wrap long lines" aria-pressed=${isWrapped} @click=${() => emit(this, "tr-prefer", { isWrapped: !isWrapped })}>${icon("wrap")}</button>
       <button title="Timeline (h)" aria-label="Timeline" aria-pressed=${isTimelineShown} @click=${() => emit(this, "tr-prefer", { isTimelineShown: !isTimelineShown })}>${icon("bars")}</button>
     </div>`;

@@ -142,7 +142,7 @@ export class Overview extends View {
     if (templates.length === 0)
       return html`<p class="empty">${this.templates === undefined ? "Counting…" : "No structured entries."}</p>`;
     return html`<table class="templates">
-      <thead class="sr"><tr><th>Template</th><th>Trend</th><th>Entries</th></tr></thead>
+      <caption class="sr">Templates with their trend and how many entries they have</caption>
       <tbody>${templates.map(
         (summary) => html`<tr>
           <td><button title="Show only this template" aria-pressed=${this.filter.template === summary.template} @click=${() => this.#pick({ template: summary.template })}>

@@ -6,12 +6,10 @@ import type { LogStats } from "../data/stats.ts";
 import { fullCount } from "../model/format.ts";
 import { axisLabel, rangeOfBuckets } from "../model/time-range.ts";
 import { View } from "./base.ts";
-import { chartColors } from "./chart-colors.ts";
+import { type ChartColors, chartColors } from "./chart-colors.ts";
 
 /** From the bottom of a bar to its top. */
 const stackOrder: readonly (LevelName | "none")[] = ["none", "trace", "debug", "info", "warn", "error", "critical"];
-/** Pixels that a pointer may move in a click. */
-const clickPxMax = 4;
 
 export class Timeline extends View {
   static override properties = {
@@ -73,7 +71,7 @@ export class Timeline extends View {
   #draw(): void {
     const { stats } = this;
     if (stats === undefined || this.clientWidth === 0) return;
-    const data = stackedData(stats);
+    const data = sumsOf(stats);
     if (this.#chart === undefined) this.#chart = new uPlot(this.#options(), data, this.querySelector<HTMLElement>(".chart")!);
     else this.#chart.setData(data);
   }
@@ -106,31 +104,62 @@ export class Timeline extends View {
           values: (_chart, splits) => splits.map((at) => (Number.isInteger(at) ? fullCount(at) : "")),
         },
       ],
-      series: [
-        {},
-        ...[...stackOrder]
-          .reverse()
-          .map((level) => ({ fill: colors.levels[level], width: 0, points: { show: false }, paths: barsOf() })),
-      ],
-      hooks: { setSelect: [(chart) => this.#picked(chart)], setCursor: [(chart) => this.#pointed(chart)] },
+      series: [{}, { points: { show: false }, paths: () => null }],
+      hooks: {
+        ready: [(chart) => chart.over.addEventListener("click", () => this.#pick(chart, chart.cursor.left ?? 0, 0))],
+        setSelect: [(chart) => this.#dragged(chart)],
+        setCursor: [(chart) => this.#pointed(chart)],
+        draw: [(chart) => this.#drawBars(chart, colors)],
+      },
     };
+  }
+
+  /** Draws on whole device pixels, so that no bar shines through the edge of its neighbour. */
+  #drawBars(chart: uPlot, colors: ChartColors): void {
+    const { stats } = this;
+    if (stats === undefined) return;
+    const fromSeconds = Date.parse(stats.from) / 1000;
+    const xOf = (index: number) => Math.round(chart.valToPos(fromSeconds + index * this.#bucketSeconds, "x", true));
+    const yOf = (count: number) => Math.round(chart.valToPos(count, "y", true));
+    for (let index = 0; index < bucketCount(stats); index++) {
+      const left = xOf(index);
+      const widthPx = xOf(index + 1) - left;
+      let sum = 0;
+      for (const level of stackOrder) {
+        const count = stats.levels[level]?.[index] ?? 0;
+        if (count === 0) continue;
+        const low = yOf(sum);
+        sum += count;
+        chart.ctx.fillStyle = colors.levels[level];
+        // A single entry stays visible beside a million.
+        const heightPx = Math.max(1, low - yOf(sum));
+        chart.ctx.fillRect(left, low - heightPx, Math.max(1, widthPx - gapOf(widthPx)), heightPx);
+      }
+    }
   }
 
   get #bucketSeconds(): number {
     return (this.stats?.bucket_ms ?? 1000) / 1000;
   }
 
-  #picked(chart: uPlot): void {
+  #dragged(chart: uPlot): void {
+    const { left, width } = chart.select;
+    if (width === 0) return;
+    chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.#pick(chart, left, width);
+  }
+
+  #pick(chart: uPlot, left: number, width: number): void {
     const { stats } = this;
     if (stats === undefined) return;
-    const { left, width } = chart.select;
     const fromMs = Date.parse(stats.from);
-    const bucketAt = (px: number) => Math.floor((chart.posToVal(px, "x") * 1000 - fromMs) / stats.bucket_ms);
     const last = bucketCount(stats) - 1;
-    const first = Math.max(0, Math.min(last, bucketAt(left)));
-    const end = width <= clickPxMax ? first : Math.max(first, Math.min(last, bucketAt(left + width)));
-    chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.dispatchEvent(new CustomEvent("range", { detail: rangeOfBuckets(fromMs, stats.bucket_ms, first, end) }));
+    const bucketAt = (px: number) => {
+      const index = Math.floor((chart.posToVal(px, "x") * 1000 - fromMs) / stats.bucket_ms);
+      return Math.max(0, Math.min(last, index));
+    };
+    const range = rangeOfBuckets(fromMs, stats.bucket_ms, bucketAt(left), bucketAt(left + width));
+    this.dispatchEvent(new CustomEvent("range", { detail: range }));
   }
 
   #pointed(chart: uPlot): void {
@@ -161,25 +190,19 @@ export class Timeline extends View {
   }
 }
 
-/** Bars that fill their bucket, to the right of its start. */
-function barsOf(): uPlot.Series.PathBuilder {
-  return uPlot.paths.bars!({ size: [0.86, 60], align: 1 });
+/** Pixels between bars of this width. */
+function gapOf(widthPx: number): number {
+  return widthPx >= 12 ? 2 : Number(widthPx >= 4);
 }
 
 function bucketCount(stats: LogStats): number {
   return Math.max(0, ...Object.values(stats.levels).map((counts) => counts.length));
 }
 
-/** Sums from the bottom up: the topmost level comes first and is drawn behind the others. */
-function stackedData(stats: LogStats): uPlot.AlignedData {
-  const count = bucketCount(stats);
+/** Sums of all levels: what the scale needs. */
+function sumsOf(stats: LogStats): uPlot.AlignedData {
   const fromSeconds = Date.parse(stats.from) / 1000;
-  const times = Array.from({ length: count }, (_, index) => fromSeconds + (index * stats.bucket_ms) / 1000);
-  const sums = new Array<number>(count).fill(0);
-  const series = stackOrder.map((level) => {
-    const counts = stats.levels[level];
-    for (let index = 0; index < count; index++) sums[index] = sums[index]! + (counts?.[index] ?? 0);
-    return sums.slice();
-  });
-  return [times, ...series.reverse()];
+  const times = Array.from({ length: bucketCount(stats) }, (_, index) => fromSeconds + (index * stats.bucket_ms) / 1000);
+  const lists = Object.values(stats.levels);
+  return [times, times.map((_, index) => lists.reduce((sum, counts) => sum + (counts[index] ?? 0), 0))];
 }

@@ -38,8 +38,8 @@ export interface ListDelegate<R extends { readonly key: string | number }> {
 const overscanRowCount = 12;
 /** Distance to the edge of the window at which more is loaded. */
 const nearEdgePx = 4000;
-/** Distance outside the window from which a jump is cheaper than loading all between. */
-const farOutsidePx = 3000;
+/** Screens that a drag moves at once and a wheel does not. */
+const leapScreenCount = 3;
 /** A drag that rests so long asks for what is under it. */
 const jumpDelayMs = 40;
 /** Heights remembered of rows that left the window. */
@@ -71,9 +71,11 @@ export class VirtualList<R extends { readonly key: string | number }> {
   #isUserScroll = false;
   #isIdle = true;
   /** Where this list put the view itself: reaching it is no wish of the reader. */
-  #ownTop = -1;
+  #ownTop = Number.NaN;
   #reportOffset: (offset: number, isScrolling: boolean) => void = () => {};
   #jumpTimer = 0;
+  /** Where the view was when the last frame was drawn. */
+  #lastTop = 0;
   readonly #unmount: () => void;
   readonly #resizes = new ResizeObserver(() => this.invalidate());
   readonly rowSizePx: number;
@@ -160,10 +162,10 @@ export class VirtualList<R extends { readonly key: string | number }> {
   #observeOffset(report: (offset: number, isScrolling: boolean) => void): () => void {
     this.#reportOffset = report;
     const scrolled = () => {
-      if (Math.abs(this.#scroller.scrollTop - this.#ownTop) > 1) {
+      if (!(Math.abs(this.#scroller.scrollTop - this.#ownTop) <= 1)) {
         this.#isUserScroll = true;
         this.#isIdle = false;
-        this.#ownTop = -1;
+        this.#ownTop = Number.NaN;
       }
       report(this.#scroller.scrollTop, true);
       this.invalidate();
@@ -193,20 +195,21 @@ export class VirtualList<R extends { readonly key: string | number }> {
     this.#isUserScroll = false;
     const { pin, ...content } = this.#delegate.content();
     this.#content = content;
-    this.#layOut(pin);
+    const isLeap = isUser && Math.abs(this.#scroller.scrollTop - this.#lastTop) > leapScreenCount * this.#scroller.clientHeight;
+    this.#layOut(pin, isLeap);
     this.#draw();
     if (this.#measure()) {
-      this.#layOut(pin);
+      this.#layOut(pin, isLeap);
       this.#draw();
     }
     if (this.#isIdle && pin === undefined) this.#sortElements();
     this.#isInFrame = false;
-    this.#watchEdges();
+    this.#watchEdges(isLeap);
     this.#delegate.placed(isUser);
   }
 
   /** Places the window: at the pin, or so that what is visible stays where it is. */
-  #layOut(pin: Pin | undefined): void {
+  #layOut(pin: Pin | undefined, isLeap: boolean): void {
     const anchor = this.#anchor();
     this.#measureStarts();
     const view = { top: this.#scroller.scrollTop, height: this.#scroller.clientHeight };
@@ -221,7 +224,9 @@ export class VirtualList<R extends { readonly key: string | number }> {
     } else {
       this.#base = anchor === undefined ? idealBase(stretch) : anchor.px - this.#starts[anchor.index]!;
     }
-    const shift = rebaseBy(stretch, this.#base, { top, height: view.height }, this.#isIdle);
+    // A jump that is about to come needs the place that the reader pointed at.
+    const isStill = isLeap || this.#jumpTimer !== 0;
+    const shift = isStill ? 0 : rebaseBy(stretch, this.#base, { top, height: view.height }, this.#isIdle);
     this.#base += shift;
     this.#place(stretch, top + shift);
   }
@@ -367,13 +372,21 @@ export class VirtualList<R extends { readonly key: string | number }> {
     return element;
   }
 
-  #watchEdges(): void {
-    clearTimeout(this.#jumpTimer);
+  /** Asks for rows at the edges of the window, or for a jump when the view has left it. */
+  #watchEdges(isLeap: boolean): void {
     const stretch = this.#stretch();
     const view = { top: this.#scroller.scrollTop, height: this.#scroller.clientHeight };
-    const place = placeOutside(stretch, this.#base, view, farOutsidePx);
+    const isResting = this.#jumpTimer !== 0 && view.top === this.#lastTop;
+    this.#lastTop = view.top;
+    if (isResting) return;
+    clearTimeout(this.#jumpTimer);
+    this.#jumpTimer = 0;
+    const place = placeOutside(stretch, this.#base, view, isLeap);
     if (place !== undefined) {
-      this.#jumpTimer = window.setTimeout(() => this.#delegate.jump(place), jumpDelayMs);
+      this.#jumpTimer = window.setTimeout(() => {
+        this.#jumpTimer = 0;
+        this.#delegate.jump(place);
+      }, jumpDelayMs);
       return;
     }
     const { before, after } = this.#content;
