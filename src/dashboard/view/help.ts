@@ -11,7 +11,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
       ["g  G", "top and bottom of the log"],
       ["n  N", "next and previous match"],
       ["e  E", "next and previous error"],
-      ["Space  ⇧Space", "a page down or up"],
+      ["Space  ⇧Space", "a screen down or up"],
     ],
   },
   {

@@ -8,7 +8,7 @@ export function runKey(event: KeyboardEvent, actions: Readonly<Record<string, ()
   if (isTyping && event.key !== "Escape") return;
   const isControl = target.matches("button, a, summary, [role=tab]");
   if (isControl && (event.key === "Enter" || event.key === " ")) return;
-  const action = actions[event.key];
+  const action = actions[event.key === " " && event.shiftKey ? "Shift Space" : event.key];
   if (action === undefined || document.querySelector("dialog[open]") !== null) return;
   event.preventDefault();
   action();

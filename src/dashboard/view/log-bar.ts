@@ -5,7 +5,7 @@ import type { Preferences } from "../data/preferences.ts";
 import { type LogStats, totalOf } from "../data/stats.ts";
 import { type LogFilter, noFilter, toggleField } from "../model/filter.ts";
 import { compactCount, dateTimeText, fullCount, type TimeMode } from "../model/format.ts";
-import { inputOfTime, quickRanges, timeOfInput } from "../model/time-range.ts";
+import { quickRanges, tryParseTime, typedTime } from "../model/time-range.ts";
 import { visibleText } from "../model/visible-text.ts";
 import { emit, View } from "./base.ts";
 import { icon } from "./icons.ts";
@@ -71,12 +71,18 @@ export class LogBar extends View {
     const { search } = this.preferences;
     const step = (name: string) => () => this.dispatchEvent(new Event(name));
     return html`<div class="log-search">
-      <label class="search">${icon("search")}
+      <div class="search"><label>${icon("search")}
         <input type="search" placeholder="Search messages" aria-label="Search messages" .value=${this.filter.text}
           @input=${(event: Event) => this.#typed((event.target as HTMLInputElement).value)}
-          @keydown=${(event: KeyboardEvent) => this.#searchKey(event)} />
-      </label>
-      <span class="note" role="status">${this.searchNote}</span>
+          @keydown=${(event: KeyboardEvent) => this.#searchKey(event)} /></label>
+        <span class="note" role="status">${this.searchNote}</span>
+        ${
+          this.filter.text === ""
+            ? nothing
+            : html`<button class="quiet small" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
+              <button class="quiet small" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>`
+        }
+      </div>
       <div class="segments" role="group" aria-label="What the search does">
         ${(["filter", "highlight"] as const).map(
           (
@@ -85,12 +91,6 @@ export class LogBar extends View {
             @click=${() => emit(this, "tr-prefer", { search: mode })}>${mode === "filter" ? "Filter" : "Mark"}</button>`,
         )}
       </div>
-      ${
-        this.filter.text === ""
-          ? nothing
-          : html`<button class="quiet" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
-      <button class="quiet" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>`
-      }
     </div>`;
   }
 
@@ -98,7 +98,7 @@ export class LogBar extends View {
     const { level } = this.filter;
     const all = this.stats?.total;
     return html`<div class="segments levels" role="group" aria-label="Lowest level shown">
-      <button aria-pressed=${level === ""} @click=${() => this.#narrow({ level: "" })}>All${all === undefined ? nothing : html`<span class="count" title=${fullCount(all)}>${compactCount(all)}</span>`}</button>
+      <button aria-pressed=${level === ""} @click=${() => this.#narrow({ level: "" })}title=${all === undefined ? nothing : `${fullCount(all)} entries`}>All</button>
       ${levelsDescending()
         .reverse()
         .map((name) => this.#renderLevel(name, level))}
@@ -131,18 +131,18 @@ export class LogBar extends View {
   #renderRange(): TemplateResult {
     const { since, until } = this.filter;
     const isUtc = this.preferences.time === "utc";
-    const input = (label: string, value: string, name: "since" | "until") => html`<label>${label}
-      <input type="datetime-local" step="0.001" .value=${inputOfTime(value, isUtc)}
-        @change=${(event: Event) => this.#narrow({ [name]: timeOfInput((event.target as HTMLInputElement).value, isUtc) })} /></label>`;
+    const input = (label: string, value: string, name: "since" | "until") => html`<label>${label}${isUtc ? " (UTC)" : ""}
+      <input type="text" inputmode="numeric" spellcheck="false" placeholder=${name === "since" ? "10:00, -15m or 2026-11-20 10:00" : "now"}
+        .value=${typedTime(value, isUtc)} @change=${(event: Event) => this.#typedTime(event.target as HTMLInputElement, name)} /></label>`;
     return html`<details class="menu range">
-      <summary class=${since === "" && until === "" ? "" : "on"} title="Time range">${icon("clock")}Time${icon("down")}</summary>
+      <summary class=${since === "" && until === "" ? "" : "on"} title="Time range" aria-label="Time range">${icon("clock")}${icon("down")}</summary>
       <div class="panel">
         <div class="quick" role="group" aria-label="Up to now">${quickRanges.map(
           ({ label, backMs }) =>
             html`<button @click=${() => this.#narrow({ since: new Date(Date.now() - backMs).toISOString(), until: "" })}>${label}</button>`,
         )}</div>
-        ${input(`From${isUtc ? " (UTC)" : ""}`, since, "since")}
-        ${input(`To${isUtc ? " (UTC)" : ""}`, until, "until")}
+        ${input("From", since, "since")}
+        ${input("To", until, "until")}
         <button @click=${() => this.#narrow({ since: "", until: "" })}>Any time</button>
       </div>
     </details>`;
@@ -188,6 +188,13 @@ export class LogBar extends View {
   #typed(text: string): void {
     clearTimeout(this.#searchTimer);
     this.#searchTimer = window.setTimeout(() => this.#narrow({ text }), text === "" ? 0 : searchDelayMs);
+  }
+
+  #typedTime(input: HTMLInputElement, name: "since" | "until"): void {
+    const time = tryParseTime(input.value, this.preferences.time === "utc", Date.now());
+    input.setCustomValidity(time === undefined ? "A time like 10:00, 2026-11-20 10:00:00 or -15m" : "");
+    if (time === undefined) input.reportValidity();
+    else this.#narrow({ [name]: time });
   }
 
   #searchKey(event: KeyboardEvent): void {

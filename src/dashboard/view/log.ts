@@ -264,6 +264,7 @@ export class LogView extends View {
   #setFollowing(isFollowing: boolean): void {
     if (this.#feed === undefined || this.#feed.isFollowing === isFollowing) return;
     this.#feed.setFollowing(isFollowing, this.#isOldestFirst);
+    if (isFollowing && this.seq > 0) emit(this, "tr-go", { seq: 0 });
     this.#changed();
   }
 
@@ -318,8 +319,16 @@ export class LogView extends View {
     }
   }
 
+  /** Scrolls by a screen. */
+  stepPage(step: 1 | -1): void {
+    if (this.#isAwayFromLive(step)) this.#setFollowing(false);
+    this.querySelector(".log-scroll")?.scrollBy({ top: step * (this.#list!.viewSizePx - 2 * rowSizePx) });
+  }
+
   #select(seq: number, align: "near" | "center"): void {
     this.#setFollowing(false);
+    // Screen readers tell the current row of the list that has the focus.
+    this.querySelector<HTMLElement>(".log-scroll")?.focus({ preventScroll: true });
     this.#currentSeq = seq;
     this.#pin = () => this.#pinTo(seq, align);
     this.#list?.refresh(false);

@@ -141,8 +141,8 @@ export class Overview extends View {
     const templates = this.templates?.slice(0, templateCountMax) ?? [];
     if (templates.length === 0)
       return html`<p class="empty">${this.templates === undefined ? "Counting…" : "No structured entries."}</p>`;
-    return html`<table class="templates">
-      <caption class="sr">Templates with their trend and how many entries they have</caption>
+    return html`<table class="templates" aria-label="Templates with their trend and how many entries they have">
+      <colgroup><col /><col class="trend" /><col class="number" /></colgroup>
       <tbody>${templates.map(
         (summary) => html`<tr>
           <td><button title="Show only this template" aria-pressed=${this.filter.template === summary.template} @click=${() => this.#pick({ template: summary.template })}>

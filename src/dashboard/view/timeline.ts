@@ -120,6 +120,8 @@ export class Timeline extends View {
     if (stats === undefined) return;
     const fromSeconds = Date.parse(stats.from) / 1000;
     const xOf = (index: number) => Math.round(chart.valToPos(fromSeconds + index * this.#bucketSeconds, "x", true));
+    // The chart remembers what it set on the canvas and would draw its labels in the last bar's colour.
+    chart.ctx.save();
     const yOf = (count: number) => Math.round(chart.valToPos(count, "y", true));
     for (let index = 0; index < bucketCount(stats); index++) {
       const left = xOf(index);
@@ -136,6 +138,7 @@ export class Timeline extends View {
         chart.ctx.fillRect(left, low - heightPx, Math.max(1, widthPx - gapOf(widthPx)), heightPx);
       }
     }
+    chart.ctx.restore();
   }
 
   get #bucketSeconds(): number {
