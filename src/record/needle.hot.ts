@@ -1,103 +1,99 @@
-/** Finds a text without regard to case in a long run of bytes: several gigabytes a second for ASCII, any script otherwise. */
+/** Finds a text without regard to case in a long run of bytes, at some gigabytes a second in every script. */
 import { isAscii } from "node:buffer";
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
-import { foldClassOf, wtf8Of } from "./fold.ts";
+import { type FoldPattern, foldPatternOf } from "./fold-pattern.ts";
 
 /** Bytes from common to rare in logs; letters stand for both cases. What is not listed counts as rarest. */
 const commonFirst = " etaoinsrhldcu01m2fpg3wyb4567v89k./:-_=,x\"jqz()[]'";
+/** First bytes of characters outside ASCII are as common as the script is; of the others there are more. */
+const rarityOfLead = 3;
+const rarityOfTrail = 20;
 const highBits = 0x80808080 | 0;
 const eachByte = 0x01010101;
-/** Non-ASCII characters that fold to ASCII letters: U+017F to s, U+212A to k. */
-const longS = Buffer.from([0xc5, 0xbf]);
-const kelvin = Buffer.from([0xe2, 0x84, 0xaa]);
 
-/** A text to search for. `find` may be called for any ranges; `matchEnd` is of the last match. */
+/** A text to search for: `look` at a run of bytes, then `find` in any part of it. `matchEnd` is of the last match. */
 export class Needle {
   /** Offset behind the last match. */
   matchEnd = 0;
-  readonly #ascii: AsciiNeedle | undefined;
-  /** True when the text has an `s` or `k`, which two characters outside ASCII fold to. */
-  readonly #hasForeignFold: boolean;
-  readonly #text: string;
-  #folded: FoldedNeedle | undefined;
-  #isFolded = false;
+  readonly #pattern: FoldPattern;
+  readonly #foreignWays: readonly Buffer[];
+  readonly #masked: MaskedNeedle;
+  readonly #ways: WaysNeedle;
+  /** Whether a match may have another length than usual in the run at hand. */
+  #hasForeign = true;
 
   /** @param text at least one character. */
   constructor(text: string) {
     assert(text.length > 0, "a needle has a character");
-    const bytes = wtf8Of(text.toLowerCase());
-    this.#text = text;
-    this.#ascii = isAscii(wtf8Of(text)) ? new AsciiNeedle(bytes) : undefined;
-    this.#hasForeignFold = /[sk]/i.test(text);
-    this.#isFolded = this.#ascii === undefined;
+    this.#pattern = foldPatternOf(text);
+    this.#foreignWays = this.#pattern.foreignWays.map((way) => Buffer.from(way));
+    this.#ways = new WaysNeedle(this.#pattern);
+    this.#masked = new MaskedNeedle(this.#pattern, this.#ways);
   }
 
-  /** Chooses the way for ranges within `bytes[start, end)`; call it before `find` in other bytes. */
+  /** Chooses the way to search parts of `bytes[start, end)`. */
   look(bytes: AnyBytes, start: number, end: number): void {
-    this.#isFolded = this.#ascii === undefined || (this.#hasForeignFold && hasForeignLetters(bytes, start, end));
+    this.#hasForeign = false;
+    if (this.#foreignWays.length === 0) return;
+    const range = bytes.subarray(start, end);
+    if (isAscii(range)) return;
+    const buffer = Buffer.from(range.buffer, range.byteOffset, range.byteLength);
+    for (let index = 0; index < this.#foreignWays.length; index++) {
+      if (buffer.indexOf(this.#foreignWays[index]!) >= 0) this.#hasForeign = true;
+    }
   }
 
   /** Returns the offset of the first match that lies in `bytes[start, end)`, or -1. */
   find(bytes: AnyBytes, start: number, end: number): number {
-    if (this.#isFolded || this.#ascii === undefined) return this.#findFolded(bytes, start, end);
-    const at = this.#ascii.find(bytes, start, end);
-    this.matchEnd = at + this.#ascii.sizeBytes;
+    assert(start >= 0 && start <= end && end <= bytes.length, "the range lies in the bytes");
+    if (this.#hasForeign) {
+      const at = this.#ways.find(bytes, start, end);
+      this.matchEnd = this.#ways.matchEnd;
+      return at;
+    }
+    const at = this.#masked.find(bytes, start, end);
+    this.matchEnd = at + this.#pattern.bytes.length;
     return at;
   }
-
-  #findFolded(bytes: AnyBytes, start: number, end: number): number {
-    this.#folded ??= new FoldedNeedle(this.#text);
-    const at = this.#folded.find(bytes, start, end);
-    this.matchEnd = this.#folded.matchEnd;
-    return at;
-  }
-}
-
-function hasForeignLetters(bytes: AnyBytes, start: number, end: number): boolean {
-  const range = bytes.subarray(start, end);
-  if (isAscii(range)) return false;
-  const buffer = Buffer.from(range.buffer, range.byteOffset, range.byteLength);
-  return buffer.indexOf(longS) >= 0 || buffer.indexOf(kelvin) >= 0;
 }
 
 /**
- * Looks at eight positions at once for two rare neighbours of the text, case put aside, and compares the whole text only
- * where both stand.
+ * Matches of usual length. Looks at eight positions at once for two rare neighbours of the text, bits that tell cases apart
+ * put aside, and compares the whole text only where both may stand.
  */
-class AsciiNeedle {
-  readonly sizeBytes: number;
+class MaskedNeedle {
   readonly #bytes: AnyBytes;
-  /** Per byte: which bits count; the one that tells the cases of a letter apart does not. */
   readonly #masks: AnyBytes;
+  /** Decides where the masks can not. */
+  readonly #ways: WaysNeedle | undefined;
   /** Where the rare pair begins. */
   readonly #pairStart: number;
   #source: AnyBytes = new Uint8Array(0);
   #words = new Int32Array(0);
 
-  constructor(bytes: AnyBytes) {
-    this.sizeBytes = bytes.length;
-    this.#bytes = bytes;
-    this.#masks = bytes.map((byte) => (byte >= 0x61 && byte <= 0x7a ? 0xdf : 0xff));
-    this.#pairStart = rarestPair(bytes);
+  constructor(pattern: FoldPattern, ways: WaysNeedle) {
+    this.#bytes = pattern.bytes;
+    this.#masks = pattern.masks;
+    this.#ways = pattern.isExact ? undefined : ways;
+    this.#pairStart = rarestPair(pattern.bytes);
   }
 
   find(bytes: AnyBytes, start: number, end: number): number {
-    assert(start >= 0 && start <= end && end <= bytes.length, "the range lies in the bytes");
-    if (bytes !== this.#source) this.#look(bytes);
+    if (bytes !== this.#source) this.#lookAt(bytes);
     const words = this.#words;
     const origin = bytes.byteOffset;
     const pairStart = this.#pairStart;
-    const last = end - this.sizeBytes;
+    const last = end - this.#bytes.length;
     // Words are counted from the start of the memory, positions from the start of `bytes`.
     let index = Math.floor((origin + start + pairStart) / 4);
     const stop = Math.min(Math.floor((origin + last + pairStart) / 4), words.length - 1) - 1;
     if (index < stop) {
-      const first = this.#bytes[pairStart]! * eachByte;
-      const second = this.#bytes[this.sizeBytes === 1 ? pairStart : pairStart + 1]! * eachByte;
+      const hasSecond = this.#bytes.length > 1;
+      const first = (this.#bytes[pairStart]! * eachByte) | 0;
       const firstMask = (this.#masks[pairStart]! * eachByte) | 0;
-      // A text of one byte has no second: nothing of it counts.
-      const secondMask = this.sizeBytes === 1 ? 0 : (this.#masks[pairStart + 1]! * eachByte) | 0;
+      const second = hasSecond ? (this.#bytes[pairStart + 1]! * eachByte) | 0 : 0;
+      const secondMask = hasSecond ? (this.#masks[pairStart + 1]! * eachByte) | 0 : 0;
       let word = words[index]!;
       while (index < stop) {
         const next = words[index + 1]!;
@@ -118,7 +114,7 @@ class AsciiNeedle {
     return -1;
   }
 
-  #look(bytes: AnyBytes): void {
+  #lookAt(bytes: AnyBytes): void {
     this.#source = bytes;
     this.#words = new Int32Array(bytes.buffer as ArrayBuffer, 0, Math.floor(bytes.buffer.byteLength / 4));
   }
@@ -139,64 +135,65 @@ class AsciiNeedle {
     for (let index = 0; index < needle.length; index++) {
       if (((bytes[at + index]! ^ needle[index]!) & masks[index]!) !== 0) return false;
     }
-    return true;
+    return this.#ways === undefined || this.#ways.match(bytes, at, at + needle.length) >= 0;
   }
 }
 
 /** Returns where the two neighbours begin that together are rarest. */
 function rarestPair(bytes: AnyBytes): number {
   let best = 0;
-  let bestRank = -1;
+  let bestRarity = -1;
   for (let index = 0; index + 1 < bytes.length; index++) {
-    const rank = rarity(bytes[index]!) + rarity(bytes[index + 1]!);
-    if (rank > bestRank) {
+    const rarity = rarityOf(bytes[index]!) + rarityOf(bytes[index + 1]!);
+    if (rarity > bestRarity) {
       best = index;
-      bestRank = rank;
+      bestRarity = rarity;
     }
   }
   return best;
 }
 
-function rarity(byte: number): number {
-  const rank = commonFirst.indexOf(String.fromCharCode(byte));
+function rarityOf(byte: number): number {
+  if (byte >= 0xc0) return rarityOfLead;
+  if (byte >= 0x80) return rarityOfTrail;
+  const rank = commonFirst.indexOf(String.fromCharCode(byte).toLowerCase());
   return rank < 0 ? commonFirst.length : rank;
 }
 
-/** Compares character by character, each against the bytes of all that fold to the same. */
-class FoldedNeedle {
+/** Matches of any length: compares character by character, each against all ways to write it. */
+class WaysNeedle {
   matchEnd = 0;
   readonly #characterCount: number;
-  /** The ways to write all characters: way `w` is `#ways[#wayStarts[w], #wayStarts[w + 1])`. */
+  /** The ways of all characters: way `w` is `#ways[#wayStarts[w], #wayStarts[w + 1])`. */
   readonly #ways: AnyBytes;
   readonly #wayStarts: Uint32Array;
   /** The ways of character `c` are #characterStarts[c]…#characterStarts[c + 1] - 1. */
   readonly #characterStarts: Uint32Array;
   readonly #canBegin = new Uint8Array(256);
 
-  constructor(text: string) {
+  constructor(pattern: FoldPattern) {
     const ways: number[] = [];
     const wayStarts = [0];
     const characterStarts = [0];
-    for (const character of text) {
-      for (const same of foldClassOf(character)) {
-        ways.push(...wtf8Of(same));
+    for (const character of pattern.characters) {
+      for (const way of character) {
+        for (const byte of way) ways.push(byte);
         wayStarts.push(ways.length);
       }
       characterStarts.push(wayStarts.length - 1);
     }
-    this.#characterCount = characterStarts.length - 1;
+    this.#characterCount = pattern.characters.length;
     this.#ways = new Uint8Array(ways);
     this.#wayStarts = new Uint32Array(wayStarts);
     this.#characterStarts = new Uint32Array(characterStarts);
-    for (let way = 0; way < (characterStarts[1] ?? 0); way++) this.#canBegin[ways[wayStarts[way] ?? 0] ?? 0] = 1;
+    for (const way of pattern.characters[0] ?? []) this.#canBegin[way[0] ?? 0] = 1;
   }
 
   find(bytes: AnyBytes, start: number, end: number): number {
-    assert(start >= 0 && start <= end && end <= bytes.length, "the range lies in the bytes");
     const canBegin = this.#canBegin;
     for (let at = start; at < end; at++) {
       if (canBegin[bytes[at]!]! === 0) continue;
-      const matchEnd = this.#match(bytes, at, end);
+      const matchEnd = this.match(bytes, at, end);
       if (matchEnd >= 0) {
         this.matchEnd = matchEnd;
         return at;
@@ -206,7 +203,7 @@ class FoldedNeedle {
   }
 
   /** Returns the offset behind the text when it begins at `start`, or -1. No way is the beginning of another. */
-  #match(bytes: AnyBytes, start: number, end: number): number {
+  match(bytes: AnyBytes, start: number, end: number): number {
     let at = start;
     for (let character = 0; character < this.#characterCount; character++) {
       let size = 0;
