@@ -1,9 +1,10 @@
-/** Stage answer: entries of blocks to JSON, NDJSON, text and CSV, beside JSON.stringify of the same entries. Bytes are those written. */
+/** Stage answer: entries of blocks to JSON, NDJSON, text, CSV and payloads, beside JSON.stringify of the same entries. Bytes are those written. */
 import { ByteColumn, utf8 } from "#src/base/bytes.ts";
 import { BlockView } from "#src/record/scan.hot.ts";
 import { type EntryWriter, JsonWriter } from "#src/wire/answer.hot.ts";
 import { CsvWriter } from "#src/wire/answer-csv.hot.ts";
 import { TextWriter } from "#src/wire/answer-text.hot.ts";
+import { PayloadWriter } from "#src/wire/payload-writer.hot.ts";
 import { type Workload, workloadBlock } from "./entries.ts";
 import { runWhenMain, type Stage, type StageCase } from "./stage.ts";
 
@@ -24,6 +25,9 @@ function cases(): StageCase[] {
     row("csv plain", new CsvWriter(), "plain"),
     row("csv structured", new CsvWriter(), "structured"),
     row("json plain, blocks of one", new JsonWriter(false), "plain", 1),
+    row("payload, stored", new PayloadWriter(), "plain"),
+    chosenRow("json, every other entry", new JsonWriter(false)),
+    chosenRow("payload, every other entry", new PayloadWriter()),
   ];
 }
 
@@ -40,6 +44,19 @@ function row(name: string, writer: EntryWriter, workload: Workload, count = entr
     return target.length;
   };
   return { name, count: entryCount, sizeBytes: run(), run };
+}
+
+function chosenRow(name: string, writer: EntryWriter): StageCase {
+  const view = new BlockView();
+  const block = workloadBlock("plain", entryCount);
+  const indexes = Uint32Array.from({ length: entryCount / 2 }, (_, index) => index * 2);
+  const target = new ByteColumn(1024 * 1024);
+  const run = (): number => {
+    target.length = 0;
+    writer.append(view.openBlock(block, 0), indexes, 0, indexes.length, target, Number.POSITIVE_INFINITY);
+    return target.length;
+  };
+  return { name, count: indexes.length, sizeBytes: run(), run };
 }
 
 function stringifyRow(name: string, workload: Workload): StageCase {

@@ -3,18 +3,30 @@ import type { OwnedBytes } from "../base/bytes.ts";
 
 /** No cased character lies above. */
 const casedCodeMax = 0x1ffff;
+const cased = /\p{Changes_When_Casemapped}/u;
 let casedCharacters = "";
+/** Classes that were asked for; bounded by the number of cased characters, some 3000. */
+const classes = new Map<string, readonly string[]>();
+// ASCII is known without asking, so that the usual search costs nothing.
+for (const lower of "abcdefghijklmnopqrstuvwxyz") {
+  const foreign = lower === "k" ? ["\u212a"] : lower === "s" ? ["\u017f"] : [];
+  const letters = [lower, lower.toUpperCase(), ...foreign];
+  for (const letter of letters) classes.set(letter, letters);
+}
 
 /**
  * Returns the characters that fold to the same as `character`, itself among them: `k`, `K` and the Kelvin sign.
- * The engine's own case-insensitive patterns know them; they are asked once for each character of a search.
+ * The engine's own case-insensitive patterns know them; they are asked once for each character.
  */
-export function foldClassOf(character: string): string[] {
-  const code = character.codePointAt(0) as number;
-  if (isSurrogate(code)) return [character];
+export function foldClassOf(character: string): readonly string[] {
+  if (!cased.test(character)) return [character];
+  const known = classes.get(character);
+  if (known !== undefined) return known;
   if (casedCharacters === "") casedCharacters = collectCased();
-  const same: string[] = casedCharacters.match(new RegExp(`\\u{${code.toString(16)}}`, "giu")) ?? [];
-  return same.includes(character) ? same : [character, ...same];
+  const code = (character.codePointAt(0) as number).toString(16);
+  const same: readonly string[] = casedCharacters.match(new RegExp(`\\u{${code}}`, "giu")) ?? [character];
+  classes.set(character, same);
+  return same;
 }
 
 /** Returns the bytes of `text` as columns hold it: UTF-8, where a surrogate that stands alone has its three-byte form. */
@@ -39,7 +51,6 @@ function isSurrogate(code: number): boolean {
 }
 
 function collectCased(): string {
-  const cased = /\p{Changes_When_Casemapped}/u;
   let found = "";
   for (let code = 0; code <= casedCodeMax; code++) {
     if (isSurrogate(code)) continue;

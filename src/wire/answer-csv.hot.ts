@@ -5,7 +5,7 @@ import { levelNames } from "../record/levels.ts";
 import type { BlockView } from "../record/scan.hot.ts";
 import type { EntryWriter } from "./answer.hot.ts";
 import { LineStart } from "./line-start.hot.ts";
-import { copyUtf8 } from "./text-copy.hot.ts";
+import { copyQuoted, copyUtf8 } from "./text-copy.hot.ts";
 
 /** The first line of a CSV answer. */
 export const csvHeader = utf8("seq,timestamp,level,logger,message,format,fields\r\n");
@@ -87,16 +87,7 @@ function writeValue(view: BlockView, start: number, end: number, column: ByteCol
   while (plainEnd < end && needsQuotes[source[plainEnd]!] === 0) plainEnd++;
   if (plainEnd === end) return copyUtf8(source, view.words, start, end, target, column.view, at);
   target[at] = quote;
-  let to = at + 1;
-  let from = start;
-  // Pieces up to and with a quote, each followed by another quote. A quote is one byte: no character is cut.
-  for (let next = plainEnd; next < end; next++) {
-    if (source[next]! !== quote) continue;
-    to = copyUtf8(source, view.words, from, next + 1, target, column.view, to);
-    target[to++] = quote;
-    from = next + 1;
-  }
-  to = copyUtf8(source, view.words, from, end, target, column.view, to);
+  const to = copyQuoted(source, start, end, target, at + 1);
   target[to] = quote;
   return to + 1;
 }

@@ -8,7 +8,7 @@ import { limits } from "../config.ts";
 import type { Filter } from "../record/filter.hot.ts";
 import type { BlockView } from "../record/scan.hot.ts";
 import { JsonWriter } from "./answer.hot.ts";
-import { Collector } from "./collect.hot.ts";
+import { Collector } from "./collect.ts";
 import { deltaFrameHeadSizeBytes, writeDeltaFrameHead } from "./frame.ts";
 import { PayloadWriter } from "./payload-writer.hot.ts";
 

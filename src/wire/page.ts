@@ -7,7 +7,7 @@ import type { BlockView } from "../record/scan.hot.ts";
 import { type EntryWriter, JsonWriter } from "./answer.hot.ts";
 import { CsvWriter, csvHeader } from "./answer-csv.hot.ts";
 import { TextWriter } from "./answer-text.hot.ts";
-import { Collector } from "./collect.hot.ts";
+import { Collector } from "./collect.ts";
 import { deltaFrameHeadSizeBytes, writeDeltaFrameHead } from "./frame.ts";
 import { PayloadWriter } from "./payload-writer.hot.ts";
 

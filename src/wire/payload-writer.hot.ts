@@ -1,5 +1,5 @@
 /**
- * Writes entries as sections of payloads, the form of binary answers: a payload as it is stored where most of it is wanted,
+ * Writes entries as sections of payloads, the form of binary answers: a payload as it is stored where all of it is wanted,
  * and else one made of the wanted entries.
  *
  *   | u32 size | zeros 4 | payload, size % 8 = 0 |  and so on to the end
@@ -11,7 +11,7 @@ import type { BlockView } from "../record/scan.hot.ts";
 import type { EntryWriter } from "./answer.hot.ts";
 import { sectionHeadSizeBytes } from "./frame.ts";
 
-/** Writes payloads. A stored one may hold entries that were not asked for: readers skip what lies outside of the frame's range. */
+/** Writes payloads, one section or none with each call. */
 export class PayloadWriter implements EntryWriter {
   readonly separator = 0;
   readonly #gatherer = new Gatherer();
@@ -26,7 +26,7 @@ export class PayloadWriter implements EntryWriter {
   ): number {
     if (from === to) return to;
     const room = Math.max(1, sizeBytesMax - target.length);
-    if (indexes === undefined && (to - from) * 2 >= view.count && view.payloadSizeBytes <= room) {
+    if (indexes === undefined && to - from === view.count && view.payloadSizeBytes <= room) {
       this.#copy(view, target);
       return to;
     }

@@ -184,17 +184,33 @@ export function copyUtf8(
     const stop = Math.min(from + 4, end);
     while (from < stop) {
       if (isSurrogate(source, from, end)) {
-        target[at] = 0xef;
-        target[at + 1] = 0xbf;
-        target[at + 2] = 0xbd;
+        at = writeReplacement(target, at);
         from += 3;
-        at += 3;
       } else {
         target[at++] = source[from++]!;
       }
     }
   }
   return at;
+}
+
+/** Copies `source[start, end)` like `copyUtf8`, with each quote doubled, as CSV has it. */
+export function copyQuoted(source: AnyBytes, start: number, end: number, target: AnyBytes, at: number): number {
+  assert(start >= 0 && end <= source.length && at + (end - start) * 2 <= target.length, "the copy lies in source and target");
+  let from = start;
+  let to = at;
+  while (from < end) {
+    const byte = source[from]!;
+    if (byte === surrogateLead && isSurrogate(source, from, end)) {
+      to = writeReplacement(target, to);
+      from += 3;
+    } else {
+      target[to++] = byte;
+      if (byte === quote) target[to++] = quote;
+      from++;
+    }
+  }
+  return to;
 }
 
 /** Writes the decimal digits of `value`, a natural number up to 2^53. */
@@ -225,6 +241,14 @@ function writeDigits(value: number, count: number, target: AnyBytes, at: number)
 
 function isSurrogate(source: AnyBytes, at: number, end: number): boolean {
   return source[at] === surrogateLead && at + 2 < end && source[at + 1]! >= 0xa0;
+}
+
+/** Writes U+FFFD. */
+function writeReplacement(target: AnyBytes, at: number): number {
+  target[at] = 0xef;
+  target[at + 1] = 0xbf;
+  target[at + 2] = 0xbd;
+  return at + 3;
 }
 
 function writeUnicodeEscape(unit: number, target: AnyBytes, at: number): number {

@@ -194,3 +194,19 @@ test("a filter finds a few entries in blocks larger than one slice, forward and 
   assert.equal(pageOf(blocks, { ...request, limit: 100 }).cursor, firstSeq + 9_999);
   assert.deepEqual(seqsOf(pageOf(blocks, { ...request, direction: "before", position: 99_999 })), seqs.slice(-3));
 });
+
+test("binary pages cut out of large blocks hold every entry once", () => {
+  const entries = Array.from({ length: 9000 }, (_, index) => ({ timeNs: 0n, level: 3, text: `${index} ${"x".repeat(80)}` }));
+  const blocks = blocksOf(entries, [8900]);
+  for (const [direction, position, limit] of [
+    ["after", 10, 10_000],
+    ["after", 2000, 10_000],
+    ["after", 10, 6000],
+    ["before", 99_999, 10_000],
+    ["before", 8_000, 7000],
+    ["before", 99_999, 150],
+  ] as const) {
+    const request: PageRequest = { direction, position, limit, filter: undefined, format: "flatbuffers" };
+    assert.deepEqual(seqsOf(pageOf(blocks, request)), modelSeqs(entries, request, 0));
+  }
+});

@@ -11,7 +11,7 @@ import type { EntryWriter } from "./answer.hot.ts";
 /** Entries that are filtered at once: a page from the middle of a large block need not look at all of it. */
 const sliceCountMax = 4096;
 /** Text and fields of a slice that is written backwards, where only whole slices are counted. */
-const backwardSliceSizeBytes = 64 * 1024;
+const backwardSliceSizeBytes = 256 * 1024;
 const columnSizeBytesInitial = 64 * 1024;
 /** A column that grew larger is let go after its answer, so that one large page does not hold memory for ever. */
 const columnSizeBytesKept = 8 * 1024 * 1024;
@@ -94,9 +94,12 @@ export class Collector {
     const { filter } = this.#request as CollectRequest;
     let end = view.indexAfter(before - 1);
     while (end > 0 && !this.isFull) {
+      if (filter === undefined || filter.isEmpty) {
+        this.#takeBack(view, undefined, 0, end);
+        break;
+      }
       const start = Math.max(0, end - sliceCountMax);
-      if (filter === undefined || filter.isEmpty) this.#takeBack(view, undefined, start, end);
-      else this.#takeBack(view, this.#indexes, 0, filter.select(view, start, end, this.#indexes));
+      this.#takeBack(view, this.#indexes, 0, filter.select(view, start, end, this.#indexes));
       end = start;
     }
     return !this.isFull;
