@@ -24,17 +24,17 @@ export class Gatherer {
     this.#isDense = true;
   }
 
-  count(): number {
+  get count(): number {
     return this.columns.count;
   }
 
   /** Seq of the first entry; 0 when there is none. */
-  firstSeq(): number {
+  get firstSeq(): number {
     return this.columns.count === 0 ? 0 : (this.#seqs[0] as number);
   }
 
   /** True when the entries follow each other without a hole. */
-  isDense(): boolean {
+  get isDense(): boolean {
     return this.#isDense;
   }
 
@@ -60,7 +60,7 @@ export class Gatherer {
 
   /** Writes the payload of all entries at `offset` of `target` and returns its size. Seqs are in it when they have holes. */
   encode(target: AnyBytes, offset: number): number {
-    return encodePayload(this.columns, this.firstSeq(), this.#isDense ? undefined : this.#seqs, target, offset);
+    return encodePayload(this.columns, this.firstSeq, this.#isDense ? undefined : this.#seqs, target, offset);
   }
 
   #sizeBytes(): number {

@@ -20,7 +20,7 @@ test("several blocks merge into one that holds the same entries", () => {
         assert.equal(gatherer.add(view, undefined, 0, view.count, unlimited), view.count);
         firstSeq += entries.length;
       }
-      assert.equal(gatherer.isDense(), true);
+      assert.equal(gatherer.isDense, true);
       const merged = new Uint8Array(encodedSizeBytes(gatherer.columns, 0));
       encodeBlock(gatherer.columns, { ...head, firstSeq: 5 }, new Uint8Array(0), merged, 0);
       assert.deepEqual(entriesOf(view.openBlock(merged, 0)), batches.flat());
@@ -64,5 +64,5 @@ test("gathering stops at its size and goes on where it stopped", () => {
   assert.ok(stopped > 8 && stopped <= 10);
   gatherer.begin();
   assert.equal(gatherer.add(view, undefined, stopped, 50, unlimited), 50);
-  assert.equal(gatherer.firstSeq(), 1 + stopped);
+  assert.equal(gatherer.firstSeq, 1 + stopped);
 });
