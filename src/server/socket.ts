@@ -1,11 +1,12 @@
 /** `/sessions/ws`: one WebSocket with its subscriptions, its feed and its appends (contract 6). */
 import type { WebSocket } from "uWebSockets.js";
 import { assert } from "../base/assert.ts";
-import { type AnyBytes, utf8 } from "../base/bytes.ts";
+import type { AnyBytes } from "../base/bytes.ts";
 import { tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import type { ClientMessage, ServerMessage } from "../wire/api.ts";
+import { AppendMessage, appendMember } from "../wire/append-message.hot.ts";
 import { bodyKind } from "../wire/body-kind.ts";
 import { binaryLogFrame, type Delta, deltaForm, jsonLogFrame, readAppendFrame } from "../wire/delta.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
@@ -31,6 +32,12 @@ export interface SocketContext {
   readonly feed: SessionsFeed;
 }
 
+/** Of the message at hand: messages are handled one after the other. */
+const appendMessage = new AppendMessage();
+const openBracket = 0x5b;
+/** Scalars of an append are short. */
+const memberSizeBytesMax = 256;
+
 export class SocketConnection {
   readonly #socket: WebSocket<SocketData>;
   readonly #context: SocketContext;
@@ -52,17 +59,18 @@ export class SocketConnection {
   /** Handles one message. @param message the library's memory: gone when this returns. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     this.#context.engine.counters.request++;
-    if (isBinary) return this.#receiveBinary(new Uint8Array(message));
-    const text = Buffer.from(message).toString("utf8");
+    const bytes = new Uint8Array(message);
+    if (isBinary) return this.#receiveBinary(bytes);
+    if (appendMessage.read(bytes) && this.#isAppend(bytes)) return this.#append(bytes);
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = JSON.parse(Buffer.from(message).toString("utf8"));
     } catch (error) {
       return this.#error(refuse("invalid_json", `The message is not JSON: ${(error as Error).message}.`), {});
     }
     if (typeof value !== "object" || value === null)
       return this.#error(refuse("invalid_batch", "A message is a JSON object."), {});
-    this.#dispatch(value as ClientMessage, text);
+    this.#dispatch(value as ClientMessage);
   }
 
   /** The socket has room again. */
@@ -83,7 +91,7 @@ export class SocketConnection {
     if (!this.#isClosed) this.#socket.end(code, reason);
   }
 
-  #dispatch(message: ClientMessage, text: string): void {
+  #dispatch(message: ClientMessage): void {
     switch (message.type) {
       case "subscribe":
         return this.#subscribe(message);
@@ -92,7 +100,8 @@ export class SocketConnection {
       case "sessions":
         return this.#openFeed(message.id, message.status ?? "active");
       case "append":
-        return this.#append(message, text);
+        // Its brackets do not match, or it would have been taken before.
+        return this.#error(refuse("invalid_json", "The append is not a flat JSON object."), message);
       case "heartbeat":
         return this.#heartbeat(message.session);
       default: {
@@ -165,13 +174,38 @@ export class SocketConnection {
     if (session.isActive) this.#context.engine.touch(session);
   }
 
-  #append(message: Extract<ClientMessage, { type: "append" }>, text: string): void {
-    const { ref, key = "", ack = "written" } = message;
-    if (!Array.isArray(message.entries)) return this.#error(refuse("invalid_batch", "entries must be an array."), { ref });
+  #isAppend(bytes: Uint8Array): boolean {
+    return this.#member(bytes, appendMember.type) === "append";
+  }
+
+  /** `bytes` was looked at by `appendMessage`. */
+  #append(bytes: Uint8Array): void {
+    const ref = this.#member(bytes, appendMember.ref);
+    const start = appendMessage.starts[appendMember.entries] as number;
+    const end = appendMessage.ends[appendMember.entries] as number;
+    const key = this.#member(bytes, appendMember.key) ?? "";
+    const ack = this.#member(bytes, appendMember.ack) ?? "written";
+    const session = this.#member(bytes, appendMember.session);
+    if (!isWhole(ref)) return this.#error(refuse("invalid_query", "ref must be a whole number."), {});
+    if (start < 0 || bytes[start] !== openBracket)
+      return this.#error(refuse("invalid_batch", "entries must be an array."), { ref });
     if (ack !== "written" && ack !== "synced")
       return this.#error(refuse("invalid_query", "ack must be written or synced."), { ref });
-    // The message itself is the body: `entries` is found by the same decoder that reads it over HTTP, digits and order as sent.
-    this.#queue({ ref, session: message.session, key, synced: ack === "synced", body: utf8(text), kind: bodyKind.json });
+    if (typeof key !== "string") return this.#error(refuse("invalid_query", "key must be <producer>:<sequence>."), { ref });
+    const body = bytes.subarray(start, end);
+    this.#queue({ ref, session, key, synced: ack === "synced", body, kind: bodyKind.json });
+  }
+
+  /** Returns a scalar member of the append, undefined when it is absent or no JSON. */
+  #member(bytes: Uint8Array, member: number): unknown {
+    const start = appendMessage.starts[member] as number;
+    const end = appendMessage.ends[member] as number;
+    if (start < 0 || end - start > memberSizeBytesMax) return undefined;
+    try {
+      return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
+    } catch {
+      return undefined;
+    }
   }
 
   #receiveBinary(bytes: Uint8Array): void {
