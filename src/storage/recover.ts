@@ -36,8 +36,6 @@ export interface RecoveredSession {
   readonly damage: readonly SeqRange[];
   /** Bytes of torn writes that were cut. */
   readonly cutBytes: number;
-  /** Why nothing may be appended; undefined: it may. */
-  readonly readOnly: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -106,16 +104,16 @@ function summarise(
   });
   const isGrowing = last !== undefined && end !== undefined && !last.archived && !last.isSealed && !end.isClosed;
   const oldest = segments[0];
+  const tail = { head, segmentFirstSeq: isGrowing ? last.firstSeq : 0, endPosition: isGrowing ? end.endPosition : 0 };
   return {
     record,
-    tail: { head, segmentFirstSeq: isGrowing ? last.firstSeq : 0, endPosition: isGrowing ? end.endPosition : 0 },
+    tail: notes.readOnly === undefined ? tail : { ...tail, readOnly: notes.readOnly },
     segments,
     first: oldest === undefined || oldest.lastSeq < oldest.firstSeq ? head + 1 : oldest.firstSeq,
     bytes: segments.reduce((sum, segment) => sum + segment.sizeBytes, 0),
     lastEntryTimeMs: end?.lastTimeMs,
     damage: notes.damage,
     cutBytes: notes.cutBytes,
-    readOnly: notes.readOnly,
     warnings: notes.warnings,
   };
 }

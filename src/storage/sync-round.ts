@@ -3,7 +3,7 @@ import type { SessionId } from "../base/ids.ts";
 import { failureOf } from "./failure.ts";
 import { closeQuietly } from "./file-tools.ts";
 import type { FileLayer } from "./files.ts";
-import { sessionsDirectory } from "./paths.ts";
+import { sessionFileName, sessionsDirectory } from "./paths.ts";
 import { segmentPath } from "./segment-file.ts";
 import type { StorageFailure } from "./types.ts";
 import type { WriterSession } from "./writer-session.ts";
@@ -68,10 +68,26 @@ async function syncSessionNames(
   failures: Map<SessionId, StorageFailure>,
 ): Promise<void> {
   session.namesUnsynced = false;
-  const failure = (await syncNames(files, session.directory)) ?? (await parent);
+  const failure = (await syncRecord(files, session.directory)) ?? (await syncNames(files, session.directory)) ?? (await parent);
   if (failure === undefined) return;
   session.namesUnsynced = true;
   failures.set(session.id, failure);
+}
+
+/** Whose entries these are should survive with them. */
+async function syncRecord(files: FileLayer, directory: string): Promise<StorageFailure | undefined> {
+  const path = `${directory}/${sessionFileName}`;
+  if (files.status(path) === undefined) return undefined;
+  let descriptor = -1;
+  try {
+    descriptor = files.open(path, "write");
+    await files.syncDataAsync(descriptor);
+    return undefined;
+  } catch (error) {
+    return failureOf(`${path} could not be synced`, error);
+  } finally {
+    if (descriptor >= 0) closeQuietly(files, descriptor);
+  }
 }
 
 async function syncNames(files: FileLayer, directory: string): Promise<StorageFailure | undefined> {

@@ -16,6 +16,7 @@ import type { GrowingSegment, WriterSession } from "./writer-session.ts";
  * may not be touched; it can be tried again.
  */
 export function takeOver(files: FileLayer, session: WriterSession, tail: SessionTail): void {
+  if (tail.readOnly !== undefined) throw new StorageRefusal(tail.readOnly);
   const plain: number[] = [];
   for (const name of listIfThere(files, session.directory)) {
     const parsed = tryParseSegmentName(name);

@@ -11,6 +11,11 @@ export interface SessionTail {
   readonly segmentFirstSeq: number;
   /** Size in bytes of the valid part of that segment. */
   readonly endPosition: number;
+  /**
+   * Why nothing may be appended and no file be touched: files of a later version, or files that could not be read at start.
+   * Absent: all is well.
+   */
+  readonly readOnly?: string;
 }
 
 /** One segment file as readers see it. */

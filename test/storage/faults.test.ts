@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { SessionId } from "#src/base/ids.ts";
 import { isFailure } from "#src/storage/failure.ts";
 import type { FileLayer } from "#src/storage/files.ts";
+import { segmentName } from "#src/storage/paths.ts";
 import { recoverSession } from "#src/storage/recover.ts";
 import { SegmentWriter } from "#src/storage/segment-writer.ts";
 import { readSessionRecord, writeSessionRecord } from "#src/storage/session-file.ts";
@@ -82,7 +83,7 @@ function checkKept(files: MemoryFiles, run: Run, sameBoot: boolean, minimum: (pr
   for (const id of ids) {
     const promised = run.of(id);
     const recovered = recoverSession(files, dataDir, id, { sameBoot, syncedBeforeMs: 0 });
-    assert.equal(recovered.readOnly, undefined, told);
+    assert.equal(recovered.tail.readOnly, undefined, told);
     const { entries, gaps } = readBack(files, dataDir, id, recovered.segments);
     for (let seq = 1; seq <= minimum(promised); seq++)
       assert.equal(entries.get(seq), promised.written[seq - 1], `${told}: ${id} ${seq}`);
@@ -227,3 +228,41 @@ test("S5: appending goes on after power loss, and what is then synced survives t
     }
   }
 });
+
+test("S4: whichever operation of a start fails, what was acknowledged is neither lost nor overwritten", async (context) => {
+  let states = 0;
+  for (const isForever of [false, true]) {
+    for (const isTorn of [false, true]) {
+      let operationCount = 1;
+      for (let failAt = 1; failAt <= operationCount; failAt++) {
+        const disk = newDisk();
+        const run = new Run(disk);
+        await scenario(run);
+        if (isTorn) for (const id of ids) tearLast(disk, id, run.of(id));
+        const { layer, operationCount: counted } = failingFiles(disk, (_operation, count) =>
+          count === failAt || (isForever && count > failAt) ? "EIO" : undefined,
+        );
+        const writer = new SegmentWriter({ files: layer, dataDir, segmentSizeBytes: 3000, descriptorCountMax: 2 });
+        for (const id of ids) {
+          const { tail } = recoverSession(layer, dataDir, id, { sameBoot: true, syncedBeforeMs: 0 });
+          writer.adopt(id, tail);
+          const texts = textsFrom(1, 3, 90);
+          if (!isFailure(append(writer, id, texts))) run.of(id).written.push(...texts);
+        }
+        writer.close();
+        operationCount = Math.max(operationCount, counted());
+        checkKept(disk.afterKill(), run, true, (promised) => promised.written.length, `operation ${failAt} of a start fails`);
+        states++;
+      }
+    }
+  }
+  context.diagnostic(`${states} starts with a failing operation`);
+});
+
+/** A process was killed in the middle of its last write: nobody was told of that batch. */
+function tearLast(disk: MemoryFiles, id: SessionId, promised: Promised): void {
+  const path = `${dataDir}/sessions/${id}/${segmentName(promised.tail.segmentFirstSeq, false)}`;
+  const descriptor = disk.open(path, "write");
+  disk.write(descriptor, new Uint8Array(333).fill(0x54), 0, 333, promised.tail.endPosition);
+  disk.close(descriptor);
+}

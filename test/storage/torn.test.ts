@@ -8,6 +8,7 @@ import { recoverSession } from "#src/storage/recover.ts";
 import { SegmentReader } from "#src/storage/segment-reader.ts";
 import { SegmentWriter } from "#src/storage/segment-writer.ts";
 import { append, blockOf, idOf, mustAppend, Published, readBack, textsFrom } from "./blocks.ts";
+import { failingFiles } from "./failing-files.ts";
 import { diceOf, MemoryFiles } from "./memory-files.ts";
 
 const dataDir = "data";
@@ -206,13 +207,26 @@ test("S6: a segment of a later version is neither appended to nor removed, and w
   const laterPath = `${dataDir}/sessions/${id}/${segmentName(5, false)}`;
   files.setContent(laterPath, header);
   const recovered = recoverSession(files, dataDir, id, sameBoot);
-  assert.match(recovered.readOnly ?? "", /later version/);
+  assert.match(recovered.tail.readOnly ?? "", /later version/);
   const writer = new SegmentWriter({ files, dataDir, segmentSizeBytes: 2 ** 30, descriptorCountMax: 2 });
   writer.adopt(id, before.tail);
   const refused = append(writer, id, ["no"]);
   assert.ok(isFailure(refused) && refused.code === "ETAILRACE");
   assert.deepEqual(files.content(laterPath), header);
   assert.equal(readBack(files, dataDir, id, recovered.segments).entries.size, 4);
+});
+
+test("S6: files that can not be read at start are not touched until a start that can read them", () => {
+  const { files } = written([2, 2], 10);
+  const { layer } = failingFiles(files, (operation) => (operation === "read" ? "EIO" : undefined));
+  const before = files.content(path).slice();
+  const blind = recoverSession(layer, dataDir, id, sameBoot);
+  assert.match(blind.tail.readOnly ?? "", /EIO/);
+  const writer = new SegmentWriter({ files, dataDir, segmentSizeBytes: 2 ** 30, descriptorCountMax: 2 });
+  writer.adopt(id, blind.tail);
+  assert.ok(isFailure(append(writer, id, ["no"])));
+  assert.deepEqual(files.content(path), before);
+  assert.equal(recoverSession(files, dataDir, id, sameBoot).tail.head, 4);
 });
 
 test("S6: a block with an unknown flag is passed over as a gap, never cut, and appending goes on in a new segment", () => {
