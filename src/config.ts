@@ -101,8 +101,8 @@ export const limits = {
   ownLogLineCountMax: 10_000,
   /** Segment files that one worker keeps open at most; fewer where `ulimit -n` is low. */
   descriptorCountMax: 4096,
-  /** Threads that read files for queries, exports and archives. */
-  queryThreadCount: 1,
+  /** Threads that read files: one long search does not stop all other reads. Archives and removals have a thread of their own. */
+  queryThreadCount: 2,
   /** Query tasks waiting before reads answer 429; watch tailrace_queries_waiting. */
   queryWaitingCountMax: 4096,
   /** Free memory checks and disk checks. */

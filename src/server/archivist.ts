@@ -1,17 +1,9 @@
 /** Archives and restores sessions: the shard's worker lets the files go, a query thread rewrites them, readers go on. */
-import type { SegmentInfo, SessionTail } from "../storage/types.ts";
+import type { Rewritten } from "../storage/archive.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { busyRefusal, type Engine } from "./engine.ts";
 import { isRefusal } from "./query-input.ts";
 import type { Session } from "./session.ts";
-
-/** What a query thread says when it has rewritten a session's files. */
-export interface RewrittenFiles {
-  readonly tail: SessionTail;
-  readonly segments: readonly SegmentInfo[];
-  readonly originalSizeBytes: number;
-  readonly archivedSizeBytes: number;
-}
 
 export class Archivist {
   readonly #engine: Engine;
@@ -25,15 +17,15 @@ export class Archivist {
     if (session.isArchived) return undefined;
     const rewritten = await this.#rewrite(session, "archive");
     if (isRefusal(rewritten)) return rewritten;
-    const { originalSizeBytes, archivedSizeBytes } = rewritten;
     const archivedAt = new Date(this.#engine.clock.nowMs()).toISOString();
-    const sizes = { archived_at: archivedAt, original_bytes: originalSizeBytes, archived_bytes: archivedSizeBytes };
+    const sizes = { archived_at: archivedAt, original_bytes: rewritten.bytesBefore, archived_bytes: rewritten.bytesAfter };
     return this.#record(session, { ...session.record, ...sizes });
   }
 
   /** Brings plain segments back. */
   async restore(session: Session): Promise<Refusal | undefined> {
-    if (!session.isActive && !session.isArchived) return refuse("not_archived", `Session ${session.id} is not archived.`);
+    if (!session.isActive && !session.segments.some((segment) => segment.archived))
+      return refuse("not_archived", `Session ${session.id} is not archived.`);
     const rewritten = await this.#rewrite(session, "restore");
     if (isRefusal(rewritten)) return rewritten;
     const { archived_at: _at, original_bytes: _original, archived_bytes: _archived, ...record } = session.record;
@@ -53,22 +45,22 @@ export class Archivist {
     }
   }
 
-  async #rewrite(session: Session, task: "archive" | "restore"): Promise<RewrittenFiles | Refusal> {
+  async #rewrite(session: Session, task: "archive" | "restore"): Promise<Rewritten | Refusal> {
     if (session.isActive) return refuse("session_active", `Session ${session.id} is active: end it first.`);
     if (session.busy !== undefined) return busyRefusal(session);
     session.busy = task;
     try {
       const refusal = await this.#engine.releaseFiles(session);
       if (refusal !== undefined) return refusal;
-      const { id, segments, tail } = session;
-      const rewritten = await this.#engine.query.run<RewrittenFiles | Refusal>(task, { id, segments, tail });
-      if (!isRefusal(rewritten)) {
-        // Ring positions stay valid for what is being sent, but blocks of memory and file no longer match one to one.
-        session.dropResident();
-        session.segments = rewritten.segments;
-        session.tail = rewritten.tail;
-      }
-      return rewritten;
+      const { id, segments, head } = session;
+      const rewritten = await this.#engine.background.run<Rewritten>(task, { id, segments });
+      // Also when it ended early: the segments are as it says.
+      session.dropResident();
+      session.segments = rewritten.segments;
+      session.tail = { head, segmentFirstSeq: 0, endPosition: 0 };
+      for (const line of rewritten.refused) this.#engine.log.warn({ session: id }, line);
+      const failure = rewritten.failure?.message ?? rewritten.refused[0];
+      return failure === undefined ? rewritten : refuse("storage_unavailable", `The ${task} is not complete: ${failure}`);
     } catch (error) {
       this.#engine.log.error({ err: error, session: session.id }, `The ${task} of a session failed`);
       return refuse("storage_unavailable", `The ${task} failed: ${(error as Error).message}`, { retryAfterSeconds: 5 });

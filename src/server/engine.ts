@@ -35,7 +35,9 @@ export interface EngineOptions {
   readonly ringSizeBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Threads for reads, and one for what may take long: archives, removals. */
   readonly query: QueryPool;
+  readonly background: QueryPool;
   readonly processes: Processes;
 }
 
@@ -48,6 +50,7 @@ export class Engine implements ShardEvents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly query: QueryPool;
+  readonly background: QueryPool;
   readonly #processes: Processes;
   readonly listeners = new Set<EngineListener>();
   self: Session | undefined;
@@ -56,6 +59,7 @@ export class Engine implements ShardEvents {
     this.clock = options.clock;
     this.log = options.log;
     this.query = options.query;
+    this.background = options.background;
     this.#processes = options.processes;
     this.registry = new Registry(options.shardCount);
     this.gate = new Gate();
@@ -204,7 +208,7 @@ export class Engine implements ShardEvents {
     session.busy = undefined;
     if (refusal !== undefined) return refusal;
     this.#forget(session);
-    void this.query
+    void this.background
       .run("sweep", undefined)
       .catch((error: unknown) => this.log.warn({ err: error }, "A purged session still takes disk space"));
     return undefined;

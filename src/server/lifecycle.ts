@@ -112,7 +112,7 @@ export class Lifecycle implements EngineListener {
     this.#trimming.add(session);
     try {
       const { id, segments } = session;
-      const dropped = await this.#engine.query.run<readonly number[]>("drop", { id, segments, sizeBytesMax });
+      const dropped = await this.#engine.background.run<readonly number[]>("drop", { id, segments, sizeBytesMax });
       // The session went on growing meanwhile: only what was dropped leaves its list.
       if (dropped.length > 0) session.dropSegments(new Set(dropped));
       this.#engine.log.info(

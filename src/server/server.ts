@@ -54,18 +54,19 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
   const log = createLog(settings.logLevel, ownLog.sink);
   const lock = lockDataDirectory(settings.dataDir, clock);
   if (lock.wasCrash) log.warn("The last server stopped without letting go: what it had not finished is cut");
-  const query = new QueryPool(
-    { dataDir: settings.dataDir, segmentSizeBytes: settings.segmentBytes },
-    limits.queryThreadCount,
-    (error) => log.error({ err: error }, "A query thread failed"),
-  );
+  const queryData = { dataDir: settings.dataDir, segmentSizeBytes: settings.segmentBytes };
+  const onQueryError = (error: Error) => log.error({ err: error }, "A query thread failed");
+  const query = new QueryPool(queryData, limits.queryThreadCount, onQueryError);
+  const background = new QueryPool(queryData, 1, onQueryError);
   const sizes = { shardCount: settings.workers, slabSizeBytes: settings.slabBytes, ringSizeBytes: settings.arenaBytes };
-  const engine = new Engine({ ...sizes, clock, log, query, processes: systemProcesses(systemFiles) });
+  const engine = new Engine({ ...sizes, clock, log, query, background, processes: systemProcesses(systemFiles) });
   const pools = startShards(engine, settings, log);
   await recoverSessions(engine, lock.trust);
   await registerSelf(engine, settings, ownLog);
   await endLeftovers(engine);
-  void query.run("sweep", undefined).catch((error: unknown) => log.warn({ err: error }, "Leftovers of purges were not removed"));
+  void background
+    .run("sweep", undefined)
+    .catch((error: unknown) => log.warn({ err: error }, "Leftovers of purges were not removed"));
 
   const context = contextOf(engine, settings, startedMs);
   const { app, sockets, listening } = await openNetwork(context, settings);
@@ -87,7 +88,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
     await withinMs(limits.drainMsMax, engine.drain());
     await closeNetwork(sockets, listening, app);
     const areSynced = await Promise.all(pools.map((pool) => pool.close()));
-    await query.close();
+    await Promise.all([query.close(), background.close()]);
     // A lock that is not released makes the next start look closer.
     if (areSynced.every((isSynced) => isSynced)) lock.release(clock.nowMs());
   });

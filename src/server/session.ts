@@ -123,9 +123,11 @@ export class Session {
 
   /** The outside's view. */
   toObject(): SessionObject {
-    const { pid_start: _start, boot_id: _boot, is_self: _self, ...record } = this.record;
+    const { pid_start: _start, boot_id: _boot, is_self: _self, ...kept } = this.record;
+    const { archived_at, original_bytes, archived_bytes, ...record } = kept;
     return {
       ...record,
+      ...(this.isArchived ? { archived_at, original_bytes, archived_bytes } : {}),
       metadata: record.metadata as Record<string, unknown>,
       last_activity_at: new Date(Math.max(this.lastActivityMs, Date.parse(record.last_activity_at))).toISOString(),
       head: this.head,

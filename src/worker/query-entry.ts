@@ -9,6 +9,7 @@ import { Histogram, millisecondsOf } from "../record/histogram.hot.ts";
 import { levelNames } from "../record/levels.ts";
 import { BlockView } from "../record/scan.hot.ts";
 import { type TemplateCount, TemplateSummary } from "../record/template-summary.hot.ts";
+import { archiveSession, type Rewritten, restoreSession } from "../storage/archive.ts";
 import { systemFiles } from "../storage/files.ts";
 import { readReaders } from "../storage/readers-file.ts";
 import { listSessions, type RecoveredSession, recoverSession } from "../storage/recover.ts";
@@ -58,6 +59,16 @@ export function drop(task: { id: SessionId; segments: readonly SegmentInfo[]; si
   const { segments } = dropOldestSegments(systemFiles, dataDir, task.id, task.segments, task.sizeBytesMax);
   const kept = new Set(segments.map((segment) => segment.firstSeq));
   return task.segments.map((segment) => segment.firstSeq).filter((firstSeq) => !kept.has(firstSeq));
+}
+
+/** Compresses an ended session's segments; they are readable all the while. */
+export function archive(task: { id: SessionId; segments: readonly SegmentInfo[] }): Rewritten {
+  return archiveSession(systemFiles, dataDir, task.id, task.segments, systemClock.nowMs());
+}
+
+/** Brings plain segments back. */
+export function restore(task: { id: SessionId; segments: readonly SegmentInfo[] }): Rewritten {
+  return restoreSession(systemFiles, dataDir, task.id, task.segments, systemClock.nowMs());
 }
 
 /** The durable readers of a session. */
