@@ -1,7 +1,8 @@
 /** One HTTP request and its answer on top of uWebSockets.js, with the library's traps kept in here. */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { must } from "../base/assert.ts";
-import { errorStatus, type Refusal, refusalBody } from "../wire/outcome.ts";
+import { tryTextOf } from "../base/bytes.ts";
+import { errorStatus, type Refusal, refusalBody, refuse } from "../wire/outcome.ts";
 
 /** An answer as routes return it. */
 export interface Answer {
@@ -112,22 +113,28 @@ export class Exchange {
     this.response.cork(() => this.response.end());
   }
 
-  /** Collects the body as text, at most `limitBytes` of it; undefined: it is longer or not UTF-8. */
-  body(limitBytes: number): Promise<string | "too large" | undefined> {
+  /** Collects the body as text, at most `limitBytes` of it, or says why it can't be used. */
+  body(limitBytes: number): Promise<string | Refusal> {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     return new Promise((resolve) => {
-      this.onAborted(() => resolve(undefined));
+      this.onAborted(() => resolve(cutOffRefusal));
       this.response.onData((chunk, isLast) => {
         sizeBytes += chunk.byteLength;
         // The chunk is uWS memory and gone when we return.
         if (sizeBytes <= limitBytes) chunks.push(Buffer.from(new Uint8Array(chunk)));
         if (!isLast) return;
-        resolve(sizeBytes > limitBytes ? "too large" : Buffer.concat(chunks).toString("utf8"));
+        if (sizeBytes > limitBytes)
+          resolve(refuse("payload_too_large", `The body is over ${limitBytes} bytes.`, { limit: limitBytes }));
+        else resolve(tryTextOf(Buffer.concat(chunks)) ?? notUtf8Refusal);
       });
     });
   }
 }
+
+/** Nobody is there any more to be told. */
+const cutOffRefusal = refuse("invalid_batch", "The body ended before its length.");
+const notUtf8Refusal = refuse("invalid_utf8", "The body is not UTF-8.");
 
 /** Writes a whole answer; the caller holds the cork. */
 export function writeAnswer(response: HttpResponse, answer: Answer): void {

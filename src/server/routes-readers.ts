@@ -122,8 +122,7 @@ function shown({ engine }: ReaderContext, target: Target, reader: ReaderRecord |
 /** Returns the cursor that the body gives, undefined for none. */
 async function cursorOf(exchange: Exchange): Promise<number | undefined | Refusal> {
   const body = await exchange.body(limits.controlBodySizeBytesMax);
-  if (body === undefined || body === "too large")
-    return refuse("payload_too_large", "The body is too large.", { limit: limits.controlBodySizeBytesMax });
+  if (isRefusal(body)) return body;
   if (body.trim() === "") return undefined;
   let value: unknown;
   try {

@@ -3,7 +3,7 @@ import type { SessionId } from "../base/ids.ts";
 import { tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
 import type { SessionInput } from "../wire/api.ts";
-import { type Refusal, refuse } from "../wire/outcome.ts";
+import type { Refusal } from "../wire/outcome.ts";
 import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
 import { exitReason } from "./exit-reason.ts";
@@ -92,11 +92,7 @@ function idOf(exchange: Exchange): SessionId | Refusal {
 async function readInput(exchange: Exchange): Promise<SessionInput | Refusal> {
   const isLocal = exchange.isLocal;
   const body = await exchange.body(limits.controlBodySizeBytesMax);
-  if (body === undefined || body === "too large") {
-    return refuse("payload_too_large", `The body is over ${limits.controlBodySizeBytesMax} bytes.`, {
-      limit: limits.controlBodySizeBytesMax,
-    });
-  }
+  if (isRefusal(body)) return body;
   const input = parseSessionInput(body);
   // A pid means something only on this machine.
   if (!isRefusal(input) && !isLocal) delete input.pid;

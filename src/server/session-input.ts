@@ -39,7 +39,14 @@ export function parseSessionInput(body: string): SessionInput | Refusal {
     );
   }
   const { metadata } = parsed.data;
-  // Measured as it is stored; JSON.parse limits depth by the body's size, which is bounded before.
+  // What is nested deeper breaks recursive readers: first of all the ones that bring it to the worker and to the file.
+  if (isDeeperThan(metadata, limits.jsonDepthMax)) {
+    return refuse("invalid_batch", `The session's "metadata" is nested deeper than ${limits.jsonDepthMax} levels.`, {
+      field: "metadata",
+      limit: limits.jsonDepthMax,
+    });
+  }
+  // Measured as it is stored.
   if (metadata && Buffer.byteLength(JSON.stringify(metadata)) > limits.metadataSizeBytesMax) {
     return refuse("payload_too_large", `metadata is over ${limits.metadataSizeBytesMax} bytes: shorten it.`, {
       limit: limits.metadataSizeBytesMax,
@@ -48,4 +55,9 @@ export function parseSessionInput(body: string): SessionInput | Refusal {
   return Object.fromEntries(
     Object.entries(parsed.data).filter(([, given]) => given !== null && given !== undefined),
   ) as SessionInput;
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1));
 }
