@@ -108,9 +108,12 @@ export class LogFeed {
     }
     const page = await this.#read({ tail: this.#pageSize }, epoch);
     if (page === undefined) return;
-    this.#place(page, lowOfTail(page, this.#pageSize));
-    this.#follow(page);
+    this.#place(page, lowOfPage(page));
+    this.#follow(page.cursor);
     this.#attach();
+    // So much came while the page was on its way that the tail begins behind it.
+    if (!this.isAttached) this.view.copyOf(this.#tail);
+    this.isAttached = true;
     this.#changed("ready");
   }
 
@@ -124,8 +127,8 @@ export class LogFeed {
     ]);
     if (older === undefined || newer === undefined) return;
     this.#place(newer, seq - 1);
-    this.view.prepend(this.#matching(older.entries), lowOfPage(older, limit));
-    this.#follow(newer);
+    this.#prepend(older);
+    this.#follow(newer.head);
     this.#attach();
     this.#changed("ready");
   }
@@ -136,7 +139,7 @@ export class LogFeed {
     const page = await this.#read({ cursor: 0, limit: this.#pageSize }, epoch);
     if (page === undefined) return;
     this.#place(page, page.first - 1);
-    this.#follow(page);
+    this.#follow(page.head);
     this.#attach();
     this.#changed("ready");
   }
@@ -149,7 +152,7 @@ export class LogFeed {
     const page = await this.#read({ before: this.view.low + 1, limit: this.#pageSize }, epoch);
     this.#loading.older = false;
     if (page === undefined) return;
-    this.view.prepend(this.#matching(page.entries), lowOfPage(page, this.#pageSize));
+    this.#prepend(page);
     if (this.view.trimNewest(viewRowCountMax) > 0) this.isAttached = false;
     this.#changed("ready");
   }
@@ -213,12 +216,16 @@ export class LogFeed {
     this.view.append(this.#matching(page.entries), page.cursor);
   }
 
-  /** Subscribes once, at the end of the first page that was read. */
-  #follow(page: LogPage): void {
+  #prepend(page: LogPage): void {
+    this.view.prepend(this.#matching(page.entries), lowOfPage(page));
+    if (page.gap !== undefined) this.view.addGap(page.gap);
+  }
+
+  /** Subscribes behind `cursor`, once. */
+  #follow(cursor: number): void {
     if (this.#subscription !== undefined) return;
-    const cursor = page.more ? page.head : page.cursor;
-    this.#tail.reset(cursor);
-    if (!page.more) this.#tail.copyOf(this.view);
+    if (this.view.high >= cursor) this.#tail.copyOf(this.view);
+    else this.#tail.reset(cursor);
     this.#subscribe(cursor);
   }
 
@@ -296,13 +303,11 @@ export class LogFeed {
   }
 }
 
-/** The seq before the oldest entry that a page read backwards has looked at. */
-function lowOfPage(page: LogPage, limit: number): number {
-  const first = page.entries[0];
-  return first !== undefined && (page.entries.length >= limit || page.more) ? first.seq - 1 : page.first - 1;
-}
-
-function lowOfTail(page: LogPage, limit: number): number {
-  const first = page.entries[0];
-  return first !== undefined && page.entries.length >= limit ? first.seq - 1 : page.first - 1;
+/**
+ * The seq before the oldest entry that a page read backwards has looked at. Fewer entries than asked for may mean that it
+ * ended early: only an empty page tells that there are no older ones.
+ */
+function lowOfPage(page: LogPage): number {
+  const first = page.entries[0]?.seq ?? page.gap?.from ?? page.first;
+  return first - 1;
 }

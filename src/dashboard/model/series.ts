@@ -1,11 +1,13 @@
-/** Numbers of a field over time, thinned so that a chart of any width shows every peak. */
+/** Numbers of a field over time; where they stand closer than pixels, their mean, lowest and highest. */
 import type { EntryObject } from "../../wire/api.ts";
 import { leavesOf, numberAtPath } from "./fields.ts";
 
-/** Values beside their times, in seconds since the epoch. */
+/** Columns of equal length; times in seconds since the epoch. */
 export interface Series {
   readonly times: number[];
-  readonly values: number[];
+  readonly means: number[];
+  readonly lows: number[];
+  readonly highs: number[];
   /** Entries that had a number there. */
   readonly count: number;
 }
@@ -21,26 +23,31 @@ export function numericPaths(entries: readonly EntryObject[]): string[] {
   return [...counts].sort((one, other) => other[1] - one[1]).map(([path]) => path);
 }
 
-/** Returns the numbers at `path`; of more than `pointCountMax` points each stretch keeps its lowest and highest. */
-export function seriesOf(entries: readonly EntryObject[], path: string, pointCountMax: number): Series {
+/** Returns the numbers at `path` in at most `columnCount` steps of equal time. */
+export function seriesOf(entries: readonly EntryObject[], path: string, columnCount: number): Series {
   const points: { time: number; value: number }[] = [];
   for (const entry of entries) {
     const value = numberAtPath(entry.fields, path);
     if (value !== undefined) points.push({ time: Date.parse(entry.timestamp) / 1000, value });
   }
   points.sort((one, other) => one.time - other.time);
-  const kept = points.length <= pointCountMax ? points : thinned(points, pointCountMax);
-  return { times: kept.map(({ time }) => time), values: kept.map(({ value }) => value), count: points.length };
+  const series: Series = { times: [], means: [], lows: [], highs: [], count: points.length };
+  const from = points[0]?.time ?? 0;
+  const step = points.length <= columnCount ? 0 : ((points.at(-1)?.time ?? 0) - from) / columnCount;
+  for (let start = 0; start < points.length; ) {
+    let end = start + 1;
+    const stepEnd = from + (Math.floor((points[start]!.time - from) / step) + 1) * step;
+    while (step > 0 && end < points.length && points[end]!.time < stepEnd) end++;
+    addColumn(series, points.slice(start, end));
+    start = end;
+  }
+  return series;
 }
 
-function thinned<P extends { value: number }>(points: readonly P[], pointCountMax: number): P[] {
-  const stretch = Math.ceil(points.length / (pointCountMax / 2));
-  const kept: P[] = [];
-  for (let from = 0; from < points.length; from += stretch) {
-    const part = points.slice(from, from + stretch);
-    const low = part.reduce((best, point) => (point.value < best.value ? point : best));
-    const high = part.reduce((best, point) => (point.value > best.value ? point : best));
-    kept.push(...(part.indexOf(low) <= part.indexOf(high) ? [low, high] : [high, low]).slice(0, low === high ? 1 : 2));
-  }
-  return kept;
+function addColumn(series: Series, points: readonly { time: number; value: number }[]): void {
+  const values = points.map(({ value }) => value);
+  series.times.push(points[0]!.time);
+  series.means.push(values.reduce((sum, value) => sum + value, 0) / values.length);
+  series.lows.push(Math.min(...values));
+  series.highs.push(Math.max(...values));
 }

@@ -11,8 +11,12 @@ import { visibleText } from "../model/visible-text.ts";
 import { View } from "./base.ts";
 import { chartColors } from "./chart-colors.ts";
 
-/** Newest entries that are drawn; one request. */
+/** Entries that are drawn. */
 const entryCountMax = 10_000;
+/** Of more entries, so many stretches spread over the log are taken. */
+const stretchCount = 20;
+/** Pixels of a step in time. */
+const columnPx = 4;
 const heightPx = 180;
 
 export class FieldChart extends View {
@@ -118,15 +122,30 @@ export class FieldChart extends View {
     ]);
     if (template === "" || wanted === this.#loaded) return;
     this.#loaded = wanted;
-    const { since, until } = this.filter;
     try {
-      const query = { ...serverFilterOf({ ...noFilter, since, until, template }), tail: entryCountMax };
-      const page = await this.client.readPage(this.session, query);
-      if (this.#loaded === wanted) this.entries = page.entries;
+      const entries = await this.#read(template);
+      if (this.#loaded === wanted) this.entries = entries;
     } catch {
       // The next change tries again.
       this.#loaded = "";
     }
+  }
+
+  async #read(template: string): Promise<EntryObject[]> {
+    const { since, until } = this.filter;
+    const query = serverFilterOf({ ...noFilter, since, until, template });
+    const summary = this.templates.find((known) => known.template === template);
+    if (summary === undefined || summary.count <= entryCountMax) {
+      return (await this.client.readPage(this.session, { ...query, tail: entryCountMax })).entries;
+    }
+    const entries: EntryObject[] = [];
+    for (let stretch = 0; stretch < stretchCount; stretch++) {
+      const cursor = Math.floor(summary.first - 1 + ((summary.last - summary.first) * stretch) / stretchCount);
+      const page = await this.client.readPage(this.session, { ...query, cursor, limit: entryCountMax / stretchCount });
+      const last = entries.at(-1)?.seq ?? 0;
+      entries.push(...page.entries.filter(({ seq }) => seq > last));
+    }
+    return entries;
   }
 
   #draw(): void {
@@ -135,15 +154,16 @@ export class FieldChart extends View {
     this.#chart = undefined;
     const path = this.#shownPath;
     if (path === "" || this.clientWidth === 0) return;
-    const { times, values, count } = seriesOf(this.entries, path, this.clientWidth * 2);
-    const low = Math.min(...values);
-    const high = Math.max(...values);
-    this.note = count === 0 ? "" : `${fullCount(count)} values, ${round(low)} to ${round(high)}`;
-    this.#chart = new uPlot(this.#options(), [times, values], holder);
+    const { times, means, lows, highs, count } = seriesOf(this.entries, path, this.clientWidth / columnPx);
+    const total = this.templates.find(({ template }) => template === this.#chosen)?.count ?? count;
+    const range = `${round(Math.min(...lows))} to ${round(Math.max(...highs))}`;
+    this.note = count === 0 ? "" : `${range} in ${fullCount(count)}${total > count ? ` of ${fullCount(total)}` : ""} entries`;
+    this.#chart = new uPlot(this.#options(), [times, means, lows, highs], holder);
   }
 
   #options(): uPlot.Options {
     const colors = chartColors(this);
+    const hidden = { width: 0, points: { show: false } };
     const axis = { stroke: colors.text, ticks: { show: false }, font: colors.font };
     return {
       width: this.clientWidth,
@@ -161,7 +181,8 @@ export class FieldChart extends View {
         },
         { ...axis, size: 52, grid: { stroke: colors.grid, width: 1 } },
       ],
-      series: [{}, { stroke: colors.accent, width: 1.5, fill: colors.accentSoft, points: { show: false } }],
+      series: [{}, { stroke: colors.accent, width: 1.5, points: { show: false } }, hidden, hidden],
+      bands: [{ series: [3, 2], fill: colors.accentSoft }],
     };
   }
 }

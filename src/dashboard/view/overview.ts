@@ -110,7 +110,8 @@ export class Overview extends View {
     const endMs = session.ended_at === null ? Date.now() : Date.parse(session.ended_at);
     const durationMs = endMs - Date.parse(session.created_at);
     const errors = totalOf(stats, "error") + totalOf(stats, "critical");
-    const rate = session.head / Math.max(1, durationMs / 1000);
+    const spanMs = stats === undefined ? durationMs : Date.parse(stats.to) - Date.parse(stats.from);
+    const rate = (stats?.total ?? session.head) / Math.max(1, spanMs / 1000);
     const facts: [string, string, string][] = [
       ["Entries", fullCount(session.head), ""],
       ["Errors", stats === undefined ? "–" : fullCount(errors), errors > 0 ? "error" : ""],
