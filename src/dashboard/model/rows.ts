@@ -49,17 +49,16 @@ export function rowsOf(run: Run, order: Order, unfolded: ReadonlySet<number>): R
   return order === "oldest" ? rows : rows.reverse();
 }
 
-/** Returns the seq that stands for `row` when the list is asked where it is. */
-export function seqOfRow(row: Row): number {
-  if (row.kind === "entry") return row.key;
-  return row.kind === "gap" ? row.gap.from : row.seqFirst;
+/** Returns the seqs that `row` stands for, both included. */
+export function seqRangeOf(row: Row): { low: number; high: number } {
+  if (row.kind === "entry") return { low: row.key, high: row.key };
+  return row.kind === "gap" ? { low: row.gap.from, high: row.gap.to } : { low: row.seqFirst, high: row.seqLast };
 }
 
 /** Returns whether `row` shows the entry `seq`, or hides it in a fold or gap. */
 export function holdsSeq(row: Row, seq: number): boolean {
-  if (row.kind === "entry") return row.key === seq;
-  if (row.kind === "gap") return row.gap.from <= seq && seq <= row.gap.to;
-  return row.seqFirst <= seq && seq <= row.seqLast;
+  const { low, high } = seqRangeOf(row);
+  return low <= seq && seq <= high;
 }
 
 function endOfTrace(rows: readonly EntryRow[], start: number): number {

@@ -14,7 +14,7 @@ import { chartColors } from "./chart-colors.ts";
 /** Entries that are drawn. */
 const entryCountMax = 10_000;
 /** Of more entries, so many stretches spread over the log are taken. */
-const stretchCount = 20;
+const stretchCount = 50;
 /** Pixels of a step in time. */
 const columnPx = 4;
 const heightPx = 180;

@@ -18,8 +18,8 @@ export interface RowLook {
   readonly marked: string;
   /** The row that the keyboard is on. */
   readonly currentSeq: number;
-  readonly isOpen: (seq: number) => boolean;
-  readonly detailOf: (row: EntryRow) => HTMLElement;
+  /** Returns the details of an entry that is open, else undefined. */
+  readonly detailOf: (row: EntryRow) => HTMLElement | undefined;
 }
 
 /** Level names in rows. */
@@ -59,7 +59,8 @@ export function fillRow(element: HTMLElement, row: Row, look: RowLook): boolean 
 
 function fillEntry(element: HTMLElement, row: EntryRow, look: RowLook): boolean {
   const { entry } = row;
-  const isOpen = look.isOpen(entry.seq);
+  const detail = look.detailOf(row);
+  const isOpen = detail !== undefined;
   const isCurrent = look.currentSeq === entry.seq;
   element.className = `row entry${isOpen ? " open" : ""}${isCurrent ? " current" : ""}${look.isWrapped ? " wrapped" : ""}`;
   element.id = rowElementId(entry.seq);
@@ -74,7 +75,7 @@ function fillEntry(element: HTMLElement, row: EntryRow, look: RowLook): boolean 
   cells.logger.title = entry.logger ?? "";
   fillMessage(cells.message, row, look);
   fillMarker(cells.marker, row, isOpen);
-  fillDetail(element, row, isOpen, look);
+  fillDetail(element, detail);
   return isOpen || look.isWrapped;
 }
 
@@ -146,13 +147,12 @@ function fillMarker(marker: HTMLButtonElement, row: EntryRow, isOpen: boolean): 
   marker.ariaLabel = `${isOpen ? "Hide" : "Show"} ${isStructured ? "template and fields" : "all lines"}`;
 }
 
-function fillDetail(element: HTMLElement, row: EntryRow, isOpen: boolean, look: RowLook): void {
+function fillDetail(element: HTMLElement, detail: HTMLElement | undefined): void {
   const shown = element.querySelector(":scope > .detail-cell");
-  if (!isOpen) {
+  if (detail === undefined) {
     shown?.remove();
     return;
   }
-  const detail = look.detailOf(row);
   if (shown?.firstElementChild === detail) return;
   const holder = cell("detail-cell");
   holder.append(detail);

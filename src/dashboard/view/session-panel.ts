@@ -110,7 +110,7 @@ export class SessionPanel extends View {
   #factsText(): TemplateResult {
     const { session } = this;
     const clock = this.preferences.time === "utc" ? "utc" : "local";
-    const entries = html`<span title="${fullCount(session.head)} entries">${compactCount(session.head)} entries</span> · ${sizeText(session.bytes)}`;
+    const entries = html`<span title="${fullCount(session.head)} entries">${compactCount(session.head)} ${session.head === 1 ? "entry" : "entries"}</span> · ${sizeText(session.bytes)}`;
     if (session.ended_at === null)
       return html`${entries} · <span title=${fullTime(session.created_at, clock)}>started ${agoText(Date.parse(session.created_at), this.nowMs)}</span>`;
     const lasted = durationText(Date.parse(session.ended_at) - Date.parse(session.created_at));

@@ -4,9 +4,10 @@
  */
 import { elementScroll, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { idealBase, type Place, placeOutside, rebaseBy, type Stretch, spacerSize } from "../model/scroll-map.ts";
+import { type Keyed, type RowPainter, RowPool } from "./row-pool.ts";
 
-/** What the list shows. Keys are unique; `before` and `after` count rows that exist and are not in `rows`. */
-export interface ListContent<R extends { readonly key: string | number }> {
+/** What the list shows; `before` and `after` count rows that exist and are not in `rows`. */
+export interface ListContent<R extends Keyed> {
   readonly rows: readonly R[];
   readonly before: number;
   readonly after: number;
@@ -20,12 +21,9 @@ export type Pin =
   | { readonly to: "start" | "end" }
   | { readonly to: "row"; readonly index: number; readonly align: "center" | "near" | "here" };
 
-export interface ListDelegate<R extends { readonly key: string | number }> {
+export interface ListDelegate<R extends Keyed> extends RowPainter<R> {
   /** Called once a frame while something is invalid. */
   content(): ListContent<R> & { readonly pin?: Pin | undefined };
-  create(): HTMLElement;
-  /** Fills `element` with `row`; returns whether its height may differ from the usual one. */
-  fill(element: HTMLElement, row: R): boolean;
   needBefore(): void;
   needAfter(): void;
   /** The view was dragged far out of the window. */
@@ -45,27 +43,16 @@ const jumpDelayMs = 40;
 /** Heights remembered of rows that left the window. */
 const sizeCountMax = 20_000;
 
-interface Drawn<R> {
-  readonly element: HTMLElement;
-  row: R | undefined;
-  revision: number;
-  index: number;
-  start: number;
-  isVariable: boolean;
-}
-
-export class VirtualList<R extends { readonly key: string | number }> {
+export class VirtualList<R extends Keyed> {
   readonly #scroller: HTMLElement;
   readonly #spacer: HTMLElement;
   readonly #stage: HTMLElement;
+  readonly #pool: RowPool<R>;
   readonly #delegate: ListDelegate<R>;
   readonly #virtualizer: Virtualizer<HTMLElement, HTMLElement>;
-  readonly #drawn = new Map<string | number, Drawn<R>>();
-  readonly #spare: HTMLElement[] = [];
   #content: ListContent<R> = { rows: [], before: 0, after: 0 };
   #starts = new Float64Array(0);
   #base = 0;
-  #revision = 0;
   #frameId = 0;
   #isInFrame = false;
   #isUserScroll = false;
@@ -77,7 +64,6 @@ export class VirtualList<R extends { readonly key: string | number }> {
   /** Where the view was when the last frame was drawn. */
   #lastTop = 0;
   readonly #unmount: () => void;
-  readonly #resizes = new ResizeObserver(() => this.invalidate());
   readonly rowSizePx: number;
 
   constructor(scroller: HTMLElement, rowSizePx: number, delegate: ListDelegate<R>) {
@@ -86,6 +72,7 @@ export class VirtualList<R extends { readonly key: string | number }> {
     this.rowSizePx = rowSizePx;
     this.#spacer = scroller.querySelector<HTMLElement>(".spacer")!;
     this.#stage = this.#spacer.querySelector<HTMLElement>(".stage")!;
+    this.#pool = new RowPool(this.#stage, delegate, () => this.invalidate());
     this.#virtualizer = new Virtualizer(this.#options());
     this.#virtualizer.shouldAdjustScrollPositionOnItemSizeChange = () => false;
     this.#unmount = this.#virtualizer._didMount();
@@ -111,7 +98,7 @@ export class VirtualList<R extends { readonly key: string | number }> {
 
   /** Fills every row anew, and forgets heights when they may have changed. */
   refresh(areSizesStale: boolean): void {
-    this.#revision++;
+    this.#pool.refresh();
     if (areSizesStale) this.#virtualizer.itemSizeCache.clear();
     this.invalidate();
   }
@@ -126,20 +113,10 @@ export class VirtualList<R extends { readonly key: string | number }> {
     return { first: Math.max(0, first), last: Math.min(length - 1, last) };
   }
 
-  /** Returns the element that shows `key`, if it is drawn. */
-  elementOf(key: string | number): HTMLElement | undefined {
-    return this.#drawn.get(key)?.element;
-  }
-
-  /** Number of row elements in the document. */
-  get elementCount(): number {
-    return this.#drawn.size + this.#spare.length;
-  }
-
   dispose(): void {
     cancelAnimationFrame(this.#frameId);
     clearTimeout(this.#jumpTimer);
-    this.#resizes.disconnect();
+    this.#pool.dispose();
     this.#unmount();
   }
 
@@ -202,7 +179,7 @@ export class VirtualList<R extends { readonly key: string | number }> {
       this.#layOut(pin, isLeap);
       this.#draw();
     }
-    if (this.#isIdle && pin === undefined) this.#sortElements();
+    if (this.#isIdle && pin === undefined) this.#pool.sort();
     this.#isInFrame = false;
     this.#watchEdges(isLeap);
     this.#delegate.placed(isUser);
@@ -210,7 +187,8 @@ export class VirtualList<R extends { readonly key: string | number }> {
 
   /** Places the window: at the pin, or so that what is visible stays where it is. */
   #layOut(pin: Pin | undefined, isLeap: boolean): void {
-    const anchor = this.#anchor();
+    const drawn = this.#pool.anchor(this.#content.rows, this.#scroller.scrollTop - this.#base);
+    const anchorPx = this.#base + (drawn?.start ?? 0);
     this.#measureStarts();
     const view = { top: this.#scroller.scrollTop, height: this.#scroller.clientHeight };
     const stretch = this.#stretch();
@@ -218,11 +196,10 @@ export class VirtualList<R extends { readonly key: string | number }> {
     if (pin?.to === "row" && pin.align === "here") {
       this.#base = view.top - this.#starts[pin.index]!;
     } else if (pin !== undefined) {
-      if (pin.to !== "row" || anchor === undefined) this.#base = idealBase(stretch);
-      else this.#base = anchor.px - this.#starts[anchor.index]!;
+      this.#base = pin.to === "row" && drawn !== undefined ? anchorPx - this.#starts[drawn.index]! : idealBase(stretch);
       top = this.#topOf(pin, stretch, view);
     } else {
-      this.#base = anchor === undefined ? idealBase(stretch) : anchor.px - this.#starts[anchor.index]!;
+      this.#base = drawn === undefined ? idealBase(stretch) : anchorPx - this.#starts[drawn.index]!;
     }
     // A jump that is about to come needs the place that the reader pointed at.
     const isStill = isLeap || this.#jumpTimer !== 0;
@@ -246,49 +223,16 @@ export class VirtualList<R extends { readonly key: string | number }> {
     this.#reportOffset(this.#scroller.scrollTop, !this.#isIdle);
   }
 
-  /** Reads the heights of rows that may have unusual ones; returns whether any was not known. */
+  #draw(): void {
+    const indexes = this.#virtualizer.getVirtualItems().map((item) => item.index);
+    this.#pool.draw(this.#content.rows, indexes, this.#starts);
+  }
+
+  /** Returns whether a drawn row has another height than was known. */
   #measure(): boolean {
-    let isChanged = false;
-    const sizes = this.#virtualizer.itemSizeCache;
-    for (const [key, { element, index, isVariable }] of this.#drawn) {
-      const known = sizes.get(key);
-      if (!isVariable && known === undefined) continue;
-      const size = isVariable ? element.offsetHeight : this.rowSizePx;
-      if ((known ?? this.rowSizePx) === size) continue;
-      isChanged = true;
-      this.#virtualizer.resizeItem(index, size);
-    }
-    return isChanged;
-  }
-
-  /** Puts the row elements into the document in the order they are seen, for those who read it in order. */
-  #sortElements(): void {
-    const sorted = [...this.#drawn.values()].sort((one, other) => one.index - other.index);
-    let next: Element | null = this.#stage.firstElementChild;
-    for (const { element } of sorted) {
-      if (element === next) next = next.nextElementSibling;
-      else this.#stage.insertBefore(element, next);
-    }
-  }
-
-  /** The first visible row as it was drawn last that still exists. */
-  #anchor(): { index: number; px: number } | undefined {
-    if (this.#drawn.size === 0) return undefined;
-    const top = this.#scroller.scrollTop - this.#base;
-    const indexes = new Map<string | number, number>();
-    for (const [index, row] of this.#content.rows.entries()) if (this.#drawn.has(row.key)) indexes.set(row.key, index);
-    let best: { index: number; px: number } | undefined;
-    let bestDistance = Number.POSITIVE_INFINITY;
-    for (const [key, drawn] of this.#drawn) {
-      const index = indexes.get(key);
-      if (index === undefined) continue;
-      // A row above the view counts only when none in it is left.
-      const distance = drawn.start >= top ? drawn.start - top : 1e6 + top - drawn.start;
-      if (distance >= bestDistance) continue;
-      bestDistance = distance;
-      best = { index, px: this.#base + drawn.start };
-    }
-    return best;
+    const changed = this.#pool.measure(this.#virtualizer.itemSizeCache, this.rowSizePx);
+    for (const { index, size } of changed) this.#virtualizer.resizeItem(index, size);
+    return changed.length > 0;
   }
 
   #measureStarts(): void {
@@ -329,47 +273,6 @@ export class VirtualList<R extends { readonly key: string | number }> {
       else high = middle - 1;
     }
     return low;
-  }
-
-  #draw(): void {
-    const items = this.#virtualizer.getVirtualItems();
-    const wanted = new Set(items.map((item) => item.key));
-    for (const [key, drawn] of this.#drawn) {
-      if (wanted.has(key as string | number)) continue;
-      this.#drawn.delete(key);
-      this.#spare.push(drawn.element);
-    }
-    for (const item of items) this.#drawRow(this.#content.rows[item.index]!, item.index);
-    for (const element of this.#spare) element.hidden = true;
-  }
-
-  #drawRow(row: R, index: number): void {
-    let drawn = this.#drawn.get(row.key);
-    if (drawn === undefined) {
-      drawn = { element: this.#takeElement(), row: undefined, revision: 0, index, start: 0, isVariable: false };
-      this.#drawn.set(row.key, drawn);
-    }
-    const { element } = drawn;
-    drawn.index = index;
-    drawn.start = this.#starts[index]!;
-    element.style.transform = `translateY(${drawn.start}px)`;
-    if (drawn.row === row && drawn.revision === this.#revision) return;
-    drawn.row = row;
-    drawn.revision = this.#revision;
-    drawn.isVariable = this.#delegate.fill(element, row);
-    if (drawn.isVariable) this.#resizes.observe(element);
-    else this.#resizes.unobserve(element);
-  }
-
-  #takeElement(): HTMLElement {
-    const spare = this.#spare.pop();
-    if (spare !== undefined) {
-      spare.hidden = false;
-      return spare;
-    }
-    const element = this.#delegate.create();
-    this.#stage.append(element);
-    return element;
   }
 
   /** Asks for rows at the edges of the window, or for a jump when the view has left it. */

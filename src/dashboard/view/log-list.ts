@@ -1,0 +1,351 @@
+/** The list of a log: what is loaded, drawn, open and current in it, and every way to move through it. */
+import type { SessionObject } from "../../wire/api.ts";
+import { type FeedSource, LogFeed } from "../data/log-feed.ts";
+import type { Preferences } from "../data/preferences.ts";
+import { isSameFilter, type LogFilter, serverFilterOf } from "../model/filter.ts";
+import { dayOf } from "../model/format.ts";
+import { holdsSeq, type Row, rowsOf, seqRangeOf } from "../model/rows.ts";
+import type { EntryRow } from "../model/run.ts";
+import type { Place } from "../model/scroll-map.ts";
+import { EntryDetail } from "./entry-detail.ts";
+import { createRow, fillRow, type RowLook } from "./log-row.ts";
+import { type ListContent, type Pin, VirtualList } from "./virtual-list.ts";
+
+/** Height of a row of one line; the style sheet has the same. */
+const rowSizePx = 22;
+/** Widest column of loggers, in characters. */
+const loggerWidthMax = 24;
+/** Newest rows whose loggers make the width of the column. */
+const loggerRowCount = 200;
+
+/** What the list shows. */
+export interface LogInput {
+  readonly session: SessionObject;
+  /** As the reader set it, text included. */
+  readonly filter: LogFilter;
+  /** Entry to show, 0 for the live end. */
+  readonly seq: number;
+  readonly preferences: Preferences;
+}
+
+export interface LogListEvents {
+  /** Something around the list may have to be drawn anew. */
+  changed(): void;
+  say(text: string): void;
+  /** The reader went to an entry; 0 is the live end. */
+  went(seq: number): void;
+}
+
+export class LogList {
+  feed: LogFeed | undefined;
+  currentSeq = 0;
+  rows: Row[] = [];
+  #input: LogInput;
+  readonly #source: FeedSource;
+  readonly #events: LogListEvents;
+  readonly #scroller: HTMLElement;
+  readonly #list: VirtualList<Row>;
+  /** Entries whose details are shown, and stack traces that are unfolded. */
+  readonly #open = new Map<number, EntryDetail>();
+  readonly #unfolded = new Set<number>();
+  #pin: (() => Pin | undefined) | undefined;
+  #loggerWidth = 0;
+
+  constructor(scroller: HTMLElement, source: FeedSource, input: LogInput, events: LogListEvents) {
+    this.#scroller = scroller;
+    this.#source = source;
+    this.#input = input;
+    this.#events = events;
+    this.#list = new VirtualList<Row>(scroller, rowSizePx, {
+      content: () => this.#content(),
+      create: createRow,
+      fill: (element, row) => fillRow(element, row, this.#look),
+      needBefore: () => void (this.#isOldestFirst ? this.feed?.loadOlder() : this.feed?.loadNewer()),
+      needAfter: () => void (this.#isOldestFirst ? this.feed?.loadNewer() : this.feed?.loadOlder()),
+      jump: (place) => void this.#jump(place),
+      placed: (isUser) => this.#placed(isUser),
+    });
+    scroller.addEventListener("wheel", (event) => this.#pauseTowards(event.deltaY), { passive: true });
+    scroller.addEventListener("touchmove", () => this.setFollowing(false), { passive: true });
+    this.#reopen(input.seq);
+  }
+
+  dispose(): void {
+    this.feed?.close();
+    this.#list.dispose();
+  }
+
+  /** The filter as the server is asked: a text that is only marked does not narrow. */
+  get asked(): LogFilter {
+    return askedOf(this.#input);
+  }
+
+  /** Seqs of the first and last visible entry, or undefined when there is none. */
+  get visibleSeqs(): { low: number; high: number } | undefined {
+    const range = this.#list.visibleRange();
+    if (range === undefined) return undefined;
+    const seqs = this.rows.slice(range.first, range.last + 1).flatMap((row) => (row.kind === "entry" ? [row.key] : []));
+    return seqs.length === 0 ? undefined : { low: Math.min(...seqs), high: Math.max(...seqs) };
+  }
+
+  /** Shows something else, or the same in another way. */
+  update(input: LogInput): void {
+    const before = this.#input;
+    this.#input = input;
+    const isOther = before.session.id !== input.session.id;
+    if (isOther) this.#reopen(input.seq);
+    else if (!isSameFilter(askedOf(before), askedOf(input))) this.#reopen(input.seq !== before.seq ? input.seq : this.#keptSeq());
+    else if (input.seq !== before.seq && input.seq > 0 && input.seq !== this.currentSeq) this.show(input.seq);
+    if (before.preferences !== input.preferences) this.#restyle(before.preferences);
+    else if (before.filter !== input.filter) this.#list.refresh(false);
+  }
+
+  /** Follows the live end, or stands still. */
+  setFollowing(isFollowing: boolean): void {
+    if (this.feed === undefined || this.feed.isFollowing === isFollowing) return;
+    this.feed.setFollowing(isFollowing, this.#isOldestFirst);
+    if (isFollowing) this.#events.went(0);
+    this.#changed();
+  }
+
+  /** Shows the entry `seq` with what is around it. */
+  show(seq: number): void {
+    this.setFollowing(false);
+    this.currentSeq = seq;
+    const isLoaded = this.rows.some((row) => holdsSeq(row, seq)) && this.feed?.state === "ready";
+    if (isLoaded) this.#goTo(() => this.#pinTo(seq, "center"));
+    else void this.feed?.showAt(seq).then(() => this.#goTo(() => this.#pinTo(seq, "center")));
+  }
+
+  /** Moves the current entry by one row. */
+  stepRow(step: 1 | -1): void {
+    const range = this.#list.visibleRange();
+    if (range === undefined) return;
+    let index = this.rows.findIndex((row) => holdsSeq(row, this.currentSeq));
+    if (index < range.first - 1 || index > range.last + 1) index = step > 0 ? range.first - 1 : range.last + 1;
+    do index += step;
+    while (index >= 0 && index < this.rows.length && this.rows[index]?.kind !== "entry");
+    const row = this.rows[index];
+    if (row === undefined) return;
+    this.#select(row.key as number);
+    this.#goTo(() => this.#pinTo(row.key as number, "near"));
+  }
+
+  /** Scrolls by a screen. */
+  stepPage(step: 1 | -1): void {
+    this.#pauseTowards(step);
+    this.#scroller.scrollBy({ top: step * (this.#list.viewSizePx - 2 * rowSizePx) });
+  }
+
+  /** Goes to the top or the bottom of the list. */
+  async goToEnd(end: "top" | "bottom"): Promise<void> {
+    if ((end === "bottom") === this.#isOldestFirst) {
+      this.setFollowing(true);
+      return;
+    }
+    this.setFollowing(false);
+    await this.feed?.showFirst();
+    this.#goTo(() => ({ to: end === "top" ? "start" : "end" }));
+  }
+
+  /** Goes to the next (1) or previous (-1) entry, in the list's order, that matches the search. */
+  async stepMatch(step: 1 | -1): Promise<void> {
+    const { filter, preferences } = this.#input;
+    if (preferences.search === "highlight" && filter.text !== "") await this.#stepTo(step, { q: filter.text }, "match");
+    else this.stepRow(step);
+  }
+
+  /** Goes to the next or previous error. */
+  async stepError(step: 1 | -1): Promise<void> {
+    await this.#stepTo(step, { level: this.asked.level === "critical" ? "critical" : "error" }, "error");
+  }
+
+  /** Makes an entry the current one; the list stands still from then on. */
+  select(seq: number): void {
+    this.#select(seq);
+    this.#list.refresh(false);
+    this.#changed();
+  }
+
+  /** Opens or closes the details of an entry. */
+  toggle(seq: number): void {
+    if (!this.#open.delete(seq)) this.#open.set(seq, new EntryDetail());
+    this.setFollowing(false);
+    this.#list.refresh(false);
+  }
+
+  isOpen(seq: number): boolean {
+    return this.#open.has(seq);
+  }
+
+  /** Shows the frames of the stack trace that holds `seq`. */
+  unfold(seq: number): void {
+    this.#unfolded.add(seq);
+    this.setFollowing(false);
+    this.#changed();
+  }
+
+  /** Returns the current entry, if it is loaded. */
+  get current(): EntryRow | undefined {
+    const row = this.rows.find(({ key }) => key === this.currentSeq);
+    return row?.kind === "entry" ? row : undefined;
+  }
+
+  get #isOldestFirst(): boolean {
+    return this.#input.preferences.order === "oldest";
+  }
+
+  get #look(): RowLook {
+    const { session, filter, preferences } = this.#input;
+    const { time, isWrapped } = preferences;
+    return {
+      time,
+      isWrapped,
+      originMs: Date.parse(session.created_at),
+      withDate: time !== "relative" && dayOf(session.created_at, time) !== dayOf(new Date().toISOString(), time),
+      marked: filter.text,
+      currentSeq: this.currentSeq,
+      detailOf: ({ entry }) => {
+        const detail = this.#open.get(entry.seq);
+        const { client } = this.#source;
+        return detail && Object.assign(detail, { client, entry, session: session.id, filter, time });
+      },
+    };
+  }
+
+  /** The entry that stays current when the filter changes: none while following. */
+  #keptSeq(): number {
+    return this.feed?.isFollowing ? 0 : this.currentSeq;
+  }
+
+  #reopen(seq: number): void {
+    this.feed?.close();
+    this.#open.clear();
+    this.#unfolded.clear();
+    this.currentSeq = seq;
+    this.#loggerWidth = 0;
+    this.feed = new LogFeed(this.#source, this.#input.session.id, this.asked, () => this.#changed());
+    if (seq > 0) this.show(seq);
+    else void this.feed.showTail();
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#list.invalidate();
+    this.#events.changed();
+  }
+
+  #goTo(pin: () => Pin | undefined): void {
+    this.#pin = pin;
+    this.#list.refresh(false);
+    this.#changed();
+  }
+
+  #select(seq: number): void {
+    this.setFollowing(false);
+    this.currentSeq = seq;
+    // Screen readers tell the current row of the list that has the focus.
+    this.#scroller.focus({ preventScroll: true });
+    this.#events.went(seq);
+  }
+
+  #content(): ListContent<Row> & { pin?: Pin | undefined } {
+    const { feed } = this;
+    if (feed === undefined || feed.state === "loading") return { rows: this.rows, before: 0, after: 0 };
+    this.rows = rowsOf(feed.view, this.#input.preferences.order, this.#unfolded);
+    this.#fitLogger(feed.view.rows);
+    const { older, newer } = feed.estimateOutside();
+    const [before, after] = this.#isOldestFirst ? [older, newer] : [newer, older];
+    return { rows: this.rows, before, after, pin: this.#takePin(feed) };
+  }
+
+  #takePin(feed: LogFeed): Pin | undefined {
+    if (feed.isFollowing && feed.isAttached) return { to: this.#isOldestFirst ? "end" : "start" };
+    if (this.#pin === undefined || this.rows.length === 0) return undefined;
+    const pin = this.#pin();
+    this.#pin = undefined;
+    return pin;
+  }
+
+  /** Reaching the live end resumes following, leaving it pauses. */
+  #placed(isUser: boolean): void {
+    if (this.feed === undefined || !isUser) return;
+    const isAtLiveEnd = this.#list.isAt(this.#isOldestFirst ? "end" : "start") && this.feed.isAttached;
+    this.setFollowing(isAtLiveEnd);
+    this.#events.changed();
+  }
+
+  #pauseTowards(direction: number): void {
+    if (this.#isOldestFirst ? direction < 0 : direction > 0) this.setFollowing(false);
+  }
+
+  #pinTo(seq: number, align: "center" | "near" | "here"): Pin | undefined {
+    const index = this.rows.findIndex((row) => {
+      const { low, high } = seqRangeOf(row);
+      return this.#isOldestFirst ? high >= seq : low <= seq;
+    });
+    return { to: "row", index: index < 0 ? this.rows.length - 1 : index, align };
+  }
+
+  async #jump(place: Place): Promise<void> {
+    const { feed } = this;
+    if (feed === undefined) return;
+    const isOlder = (place.side === "before") === this.#isOldestFirst;
+    const { low, high } = feed.view;
+    const older = feed.first + place.fraction * (low - feed.first);
+    const newer = feed.head - place.fraction * (feed.head - high);
+    const seq = Math.max(feed.first, Math.min(feed.head, Math.round(isOlder ? older : newer)));
+    this.setFollowing(false);
+    await feed.showAt(seq);
+    this.#goTo(() => this.#pinTo(seq, "here"));
+  }
+
+  async #stepTo(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {
+    const isNewer = (step === 1) === this.#isOldestFirst;
+    const from = this.currentSeq > 0 ? this.currentSeq : this.#middleSeq();
+    const place = isNewer ? { cursor: from } : { before: from };
+    try {
+      const query = { ...serverFilterOf(this.asked), ...narrower, ...place, limit: 1 };
+      const page = await this.#source.client.readPage(this.#input.session.id, query);
+      const entry = page.entries[0];
+      if (entry === undefined) this.#events.say(`No ${isNewer ? "newer" : "older"} ${what}`);
+      else {
+        this.#select(entry.seq);
+        this.show(entry.seq);
+      }
+    } catch (error) {
+      this.#events.say(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #middleSeq(): number {
+    const range = this.#list.visibleRange();
+    const row = range === undefined ? undefined : this.rows[Math.floor((range.first + range.last) / 2)];
+    return row === undefined ? 0 : seqRangeOf(row).low;
+  }
+
+  #restyle(before: Preferences): void {
+    const { order, isWrapped } = this.#input.preferences;
+    if (before.order !== order && !this.feed?.isFollowing) {
+      const seq = this.#middleSeq();
+      this.#pin = () => this.#pinTo(seq, "center");
+    }
+    this.#list.refresh(before.isWrapped !== isWrapped);
+    this.#changed();
+  }
+
+  /** Makes the column of loggers as wide as the names that were seen, within bounds. */
+  #fitLogger(rows: readonly EntryRow[]): void {
+    let width = this.#loggerWidth;
+    for (let index = Math.max(0, rows.length - loggerRowCount); index < rows.length; index++) {
+      width = Math.max(width, Math.min(rows[index]!.entry.logger?.length ?? 0, loggerWidthMax));
+    }
+    if (width === this.#loggerWidth) return;
+    this.#loggerWidth = width;
+    this.#scroller.style.setProperty("--logger-width", `${width}ch`);
+  }
+}
+
+function askedOf({ filter, preferences }: LogInput): LogFilter {
+  return preferences.search === "highlight" ? { ...filter, text: "" } : filter;
+}
