@@ -1,6 +1,7 @@
 /** Finds the level that bytes spell, without making a string of them. */
 import { assert } from "../base/assert.ts";
 import { type AnyBytes, utf8 } from "../base/bytes.ts";
+import { wordOf } from "../base/words.hot.ts";
 import { levelSpellings } from "./levels.ts";
 
 /** Slots of the table: a power of two at which no two spellings meet, asserted below. */
@@ -15,6 +16,29 @@ for (const [name, level] of levelSpellings) {
   assert(spellingBytes[slot]?.length === 0, "level spellings do not meet in the table");
   spellingBytes[slot] = bytes;
   spellingLevels[slot] = level;
+}
+
+const trac = wordOf("trac");
+const debu = wordOf("debu");
+const info = wordOf("info");
+const warn = wordOf("warn");
+const erro = wordOf("erro");
+const letterE = 0x65;
+const letterG = 0x67;
+const letterR = 0x72;
+
+/** Sizes of the names that `usualLevelAt` knows, by level. */
+export const usualLevelSizeBytes = Uint8Array.of(0, 5, 5, 4, 4, 5);
+
+/** Returns the level whose canonical name begins at `at` (the caller looks where it ends), 0 for all but the five usual ones. */
+export function usualLevelAt(view: DataView, at: number): number {
+  const word = view.getInt32(at, true);
+  if (word === info) return 3;
+  if (word === warn) return 4;
+  const last = view.getUint8(at + 4);
+  if (word === debu) return last === letterG ? 2 : 0;
+  if (word === erro) return last === letterR ? 5 : 0;
+  return word === trac && last === letterE ? 1 : 0;
 }
 
 /** Returns the level that `bytes[start, end)` spell in any case, or -1. */

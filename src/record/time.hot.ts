@@ -30,12 +30,41 @@ export class TimeReader {
   /** The words of the int64, as signed 32-bit integers. */
   low = 0;
   high = 0;
-  readonly #memo = new Uint8Array(secondLength);
+  /** "2026-11-20T10:00:00" as words, the last of them one byte back. */
+  #memo0 = 0;
+  #memo1 = 0;
+  #memo2 = 0;
+  #memo3 = 0;
+  #memo4 = 0;
   #memoSeconds = 0;
   #memoLow = 0;
   #memoHigh = 0;
   /** The memo's second lies in int64 whole. */
   #memoWhole = false;
+
+  /**
+   * Reads a time in UTC within the remembered second, which is what most are.
+   * @param view can be read past `start` for as long as there are digits, and at least 20 bytes.
+   * @returns the offset behind its `Z`, or -1 when something else stands there.
+   */
+  tryReadKnown(view: DataView, start: number): number {
+    if (!this.#memoWhole || !this.#isMemo(view, start)) return -1;
+    let at = start + secondLength;
+    let nanoseconds = 0;
+    if (view.getUint8(at) === dot) {
+      let scale = 100_000_000;
+      let digit = view.getUint8(++at) - 0x30;
+      if (digit >>> 0 > 9) return -1;
+      do {
+        nanoseconds += digit * scale;
+        scale = scale > 1 ? (scale / 10) | 0 : 0;
+        digit = view.getUint8(++at) - 0x30;
+      } while (digit >>> 0 <= 9);
+    }
+    if (view.getUint8(at) !== letterZ) return -1;
+    this.#setInMemo(nanoseconds);
+    return at + 1;
+  }
 
   /**
    * Reads RFC 3339 text (`T`, `t` or a space between date and time; `Z` or an offset; decimals beyond nine are cut; second 60
@@ -71,7 +100,7 @@ export class TimeReader {
   }
 
   #readDate(bytes: AnyBytes, start: number, end: number): boolean {
-    if (!this.#isMemo(bytes, start) && !this.#readSecond(bytes, start)) return false;
+    if (!this.#readSecond(bytes, start)) return false;
     let at = start + secondLength;
     let nanoseconds = 0;
     if (bytes[at] === dot) {
@@ -90,10 +119,14 @@ export class TimeReader {
     return zone !== zoneInvalid && this.#set(this.#memoSeconds - zone, nanoseconds);
   }
 
-  #isMemo(bytes: AnyBytes, start: number): boolean {
-    const memo = this.#memo;
-    for (let index = secondLength - 1; index >= 0; index--) if (memo[index] !== bytes[start + index]) return false;
-    return true;
+  #isMemo(view: DataView, start: number): boolean {
+    return (
+      view.getInt32(start + 15, true) === this.#memo4 &&
+      view.getInt32(start + 12, true) === this.#memo3 &&
+      view.getInt32(start + 8, true) === this.#memo2 &&
+      view.getInt32(start + 4, true) === this.#memo1 &&
+      view.getInt32(start, true) === this.#memo0
+    );
   }
 
   /** Reads "2026-11-20T10:00:00" into the memo. */
@@ -120,7 +153,11 @@ export class TimeReader {
       this.#memoLow = this.low >>> 0;
       this.#memoHigh = this.high;
     }
-    for (let index = 0; index < secondLength; index++) this.#memo[index] = bytes[start + index]!;
+    this.#memo0 = wordAt(bytes, start);
+    this.#memo1 = wordAt(bytes, start + 4);
+    this.#memo2 = wordAt(bytes, start + 8);
+    this.#memo3 = wordAt(bytes, start + 12);
+    this.#memo4 = wordAt(bytes, start + 15);
     return true;
   }
 
@@ -196,6 +233,10 @@ function exponentOf(bytes: AnyBytes, at: number, end: number): number {
     else if (byte !== plus) exponent = Math.min(exponent * 10 + byte - 0x30, 1_000_000);
   }
   return negative ? -exponent : exponent;
+}
+
+function wordAt(bytes: AnyBytes, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 /** Two decimal digits, or -1. */

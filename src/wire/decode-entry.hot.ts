@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 import { ByteColumn, type OwnedBytes, textOf } from "../base/bytes.ts";
 import { appendWords, wordSlackBytes } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
-import { levelOfBytes } from "../record/level-bytes.hot.ts";
+import { levelOfBytes, usualLevelAt, usualLevelSizeBytes } from "../record/level-bytes.hot.ts";
 import { levelNone, levelOfPino } from "../record/levels.ts";
 import { TimeReader } from "../record/time.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
@@ -262,6 +262,13 @@ export class EntryDecoder {
     let next = at;
     let valid = false;
     if (byte === quote) {
+      next = this.#time.tryReadKnown(scanner.view, at + 1);
+      if (next > 0 && scanner.bytes[next] === quote) {
+        this.#timeLow = this.#time.low;
+        this.#timeHigh = this.#time.high;
+        this.#see(number);
+        return next + 1;
+      }
       next = scanner.readString(at + 1, this.#scratch);
       if (next < 0) return -1;
       valid = this.#time.readText(scanner.source, scanner.sourceStart, scanner.sourceEnd);
@@ -283,6 +290,13 @@ export class EntryDecoder {
     let next = at;
     let level = -1;
     if (byte === quote) {
+      level = usualLevelAt(scanner.view, at + 1);
+      next = at + 1 + usualLevelSizeBytes[level]!;
+      if (level > 0 && scanner.bytes[next] === quote) {
+        this.#level = level;
+        this.#see(member.level);
+        return next + 1;
+      }
       next = scanner.readString(at + 1, this.#scratch);
       if (next < 0) return -1;
       level = levelOfBytes(scanner.source, scanner.sourceStart, scanner.sourceEnd);

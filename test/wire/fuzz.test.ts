@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { compressFrameSync } from "lz4-napi";
@@ -35,19 +36,21 @@ const bodies = texts.map((text, index) => utf8(text.repeat(1 + (index % 40))));
 const invalid = ["invalid_json", "invalid_entry", "invalid_batch", "invalid_utf8", "payload_too_large"];
 
 /** Gives `run` so many bodies that `mutate` makes of `seeds`; each must end in one of `outcomes`. Prints what came of them. */
-function fuzz(
+async function fuzz(
   context: TestContext,
   mutate: typeof mutatedText,
   seeds: readonly Uint8Array[],
   outcomes: readonly string[],
   run: (body: Buffer) => string,
-): void {
+): Promise<void> {
   const random = randomOf(seed);
   const counts = new Map<string, number>();
   let slowestMs = 0;
   const memoryBefore = process.memoryUsage();
   for (let index = 0; index < inputCount; index++) {
     const body = mutate(seeds, random);
+    // As in a worker: what a broken gzip body leaves behind goes when the event loop turns.
+    if (index % 500 === 0) await setImmediate();
     let startMs = performance.now();
     const outcome = run(body);
     let tookMs = performance.now() - startMs;
@@ -101,43 +104,43 @@ function parses(body: Buffer): boolean {
   }
 }
 
-test("no JSON body breaks the decoder", (context) => {
+test("no JSON body breaks the decoder", async (context) => {
   const arrays = entries.map((_, index) => `[${entries.slice(index, index + (index % 6)).join(",")}]`);
   const seeds = [...entries, ...arrays, ...arrays.map((array) => `{"entries":${array}}`)].map((text) => utf8(text));
-  fuzz(context, mutatedText, seeds, ["taken", ...invalid], (body) => {
+  await fuzz(context, mutatedText, seeds, ["taken", ...invalid], (body) => {
     const outcome = outcomeOf(bodyKind.json, body);
     if (outcome === "taken" || outcome === "invalid_json") assert.equal(parses(body), outcome === "taken", body.toString());
     return outcome;
   });
 });
 
-test("no NDJSON body breaks the decoder", (context) => {
+test("no NDJSON body breaks the decoder", async (context) => {
   const seeds = entries.map((_, index) => utf8(entries.slice(index, index + 1 + (index % 4)).join("\n")));
   const outcomes = ["taken", ...invalid].filter((outcome) => outcome !== "invalid_batch");
-  fuzz(context, mutatedText, seeds, outcomes, (body) => outcomeOf(bodyKind.ndjson, body));
+  await fuzz(context, mutatedText, seeds, outcomes, (body) => outcomeOf(bodyKind.ndjson, body));
 });
 
-test("no text body breaks the decoder", (context) => {
+test("no text body breaks the decoder", async (context) => {
   const seeds = texts.map((_, index) => utf8(texts.slice(index, index + 5).join("\n")));
-  fuzz(context, mutatedText, seeds, ["taken", "invalid_utf8", "payload_too_large"], (body) => outcomeOf(bodyKind.text, body));
+  await fuzz(context, mutatedText, seeds, ["taken", "invalid_utf8", "payload_too_large"], (body) => outcomeOf(bodyKind.text, body));
 });
 
-test("no binary batch breaks the verifier", (context) => {
+test("no binary batch breaks the verifier", async (context) => {
   const seeds = batches.map((batch, index) => batchOf(partsOf(batch, index % 3 > 0), index % 2 > 0));
   const outcomes = ["taken", "invalid_batch", "invalid_entry", "invalid_utf8", "payload_too_large"];
-  fuzz(context, mutatedBinary, seeds, outcomes, (body) => outcomeOf(bodyKind.flatbuffers, body));
+  await fuzz(context, mutatedBinary, seeds, outcomes, (body) => outcomeOf(bodyKind.flatbuffers, body));
 });
 
-test("no gzip body breaks inflating", (context) => {
+test("no gzip body breaks inflating", async (context) => {
   const seeds = bodies.map((body, index) => gzipSync(body, { level: index % 10 }));
-  fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("gzip", body));
+  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("gzip", body));
 });
 
-test("no LZ4 body breaks inflating", (context) => {
+test("no LZ4 body breaks inflating", async (context) => {
   const frame = (body: Buffer, index: number) =>
     compressFrameSync(body, { contentChecksum: index % 2 > 0, blockChecksums: index % 3 > 0 });
   const seeds = bodies.map((body, index) => frame(Buffer.from(body), index));
-  fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("lz4", body));
+  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("lz4", body));
 });
 
 function inflateOutcome(encoding: "gzip" | "lz4", body: Buffer): string {
