@@ -9,9 +9,11 @@ import { levelCount, levelNone } from "../record/levels.ts";
 import { BatchTable, slot, VectorRange } from "./batch-table.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { columnsSizeBytes, rowSizeBytes } from "./decode-entry.hot.ts";
-import { fault, type JsonScanner, openBrace } from "./json-scan.hot.ts";
+import { fault, type JsonScanner } from "./json-scan.hot.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 import { refusalOfBatchSize, refusalOfFieldCount, refusalOfSize } from "./refusals.ts";
+
+const openBrace = 0x7b;
 
 /** A vector's slot, the size of its elements, and its name in the schema. */
 interface Column {

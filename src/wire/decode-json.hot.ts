@@ -3,20 +3,18 @@ import { ByteColumn } from "../base/bytes.ts";
 import type { ColumnsMark, EntryColumns } from "../record/columns.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { EntryDecoder } from "./decode-entry.hot.ts";
-import {
-  closeBrace,
-  closeBracket,
-  comma,
-  fault,
-  type JsonScanner,
-  openBrace,
-  openBracket,
-  quote,
-  space,
-} from "./json-scan.hot.ts";
+import { fault, type JsonScanner } from "./json-scan.hot.ts";
 import { member, memberAt, memberOf } from "./members.hot.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 import { refusalOfEntry, refusalOfItem, refusalOfScan } from "./refusals.ts";
+
+const closeBrace = 0x7d;
+const closeBracket = 0x5d;
+const comma = 0x2c;
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const quote = 0x22;
+const space = 0x20;
 
 const letterN = 0x6e;
 

@@ -2,9 +2,13 @@
 import type { EntryColumns } from "../record/columns.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { EntryDecoder } from "./decode-entry.hot.ts";
-import { fault, type JsonScanner, lineFeed, openBrace, space } from "./json-scan.hot.ts";
+import { fault, type JsonScanner } from "./json-scan.hot.ts";
 import type { Refusal } from "./outcome.ts";
 import { refusalOfEntry, refusalOfItem, refusalOfScan } from "./refusals.ts";
+
+const lineFeed = 0x0a;
+const openBrace = 0x7b;
+const space = 0x20;
 
 /** Decodes the body that `scanner` holds behind the entries of `columns`. */
 export function decodeNdjson(

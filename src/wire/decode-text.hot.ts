@@ -6,9 +6,12 @@ import type { EntryColumns } from "../record/columns.hot.ts";
 import { levelNone } from "../record/levels.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { columnsSizeBytes } from "./decode-entry.hot.ts";
-import { carriageReturn, type JsonScanner, lineFeed } from "./json-scan.hot.ts";
+import type { JsonScanner } from "./json-scan.hot.ts";
 import type { Refusal } from "./outcome.ts";
 import { refusalOfBatchSize, refusalOfSize } from "./refusals.ts";
+
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
 
 /** Decodes the body that `scanner` holds behind the entries of `columns`. */
 export function decodeText(scanner: JsonScanner, context: DecodeContext, columns: EntryColumns): Refusal | undefined {

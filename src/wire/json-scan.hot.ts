@@ -6,7 +6,8 @@
  */
 import { assert } from "../base/assert.ts";
 import type { AnyBytes, ByteColumn, OwnedBytes } from "../base/bytes.ts";
-import { appendWords, specialsOf, whichByte, wordOf, wordSlackBytes } from "../base/words.hot.ts";
+import * as words from "../base/words.hot.ts";
+import { appendWords, wordOf, wordSlackBytes } from "../base/words.hot.ts";
 
 /** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */
 const padSizeBytes = 32;
@@ -17,17 +18,17 @@ const keptSizeBytesMax = 16 * 1024 * 1024;
 /** Why scanning stopped. */
 export const fault = { none: 0, syntax: 1, tooDeep: 2, tooLarge: 3 } as const;
 
-export const quote = 0x22;
-export const comma = 0x2c;
+const quote = 0x22;
+const comma = 0x2c;
 const minus = 0x2d;
-export const openBracket = 0x5b;
-export const closeBracket = 0x5d;
-export const openBrace = 0x7b;
-export const closeBrace = 0x7d;
-export const space = 0x20;
-export const lineFeed = 0x0a;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const space = 0x20;
+const lineFeed = 0x0a;
 const tab = 0x09;
-export const carriageReturn = 0x0d;
+const carriageReturn = 0x0d;
 const plus = 0x2b;
 const dot = 0x2e;
 const zero = 0x30;
@@ -47,6 +48,9 @@ const escapes = new Uint8Array(256);
 for (const [name, character] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
   escapes[(name as string).charCodeAt(0)] = (character as string).charCodeAt(0);
 }
+
+// Constants of this module: imported functions are looked up at every call.
+const { specialsOf, whichByte } = words;
 
 export class JsonScanner {
   /** The body lies at [begin, end). */

@@ -50,6 +50,11 @@ export const memberSizeBytes = Uint8Array.from(memberNames, (name) => name.lengt
 /** Bytes of each name. */
 export const memberBytes: readonly OwnedBytes[] = memberNames.map((name) => utf8(name));
 
+// Constants of this module that are not exported: the compiler knows their values.
+const { other, timestamp, atTimestamp, ts, level, logger, message, msg, format, fields, entries } = member;
+const timeMember = member.time;
+const nameMember = member.name;
+const dataMember = member.data;
 // Four bytes from four on; a quote ends the name, and where it ends within a word the mask takes the rest away.
 const threeBytes = 0xffffff;
 const twoBytes = 0xffff;
@@ -85,22 +90,22 @@ const quote = 0x22;
 export function memberAt(view: DataView, at: number): number {
   const first = view.getInt32(at, true);
   const second = view.getInt32(at + 4, true);
-  if (first === mess) return second === ageQuote ? member.message : member.other;
-  if (first === leve) return (second & twoBytes) === lQuote ? member.level : member.other;
+  if (first === mess) return second === ageQuote ? message : other;
+  if (first === leve) return (second & twoBytes) === lQuote ? level : other;
   if (first === time) {
-    if ((second & 0xff) === quote) return member.time;
-    return second === stam && (view.getInt32(at + 8, true) & twoBytes) === pQuote ? member.timestamp : member.other;
+    if ((second & 0xff) === quote) return timeMember;
+    return second === stam && (view.getInt32(at + 8, true) & twoBytes) === pQuote ? timestamp : other;
   }
-  if (first === logg) return (second & threeBytes) === erQuote ? member.logger : member.other;
-  if (first === form) return (second & threeBytes) === atQuote ? member.format : member.other;
-  if (first === fiel) return (second & threeBytes) === dsQuote ? member.fields : member.other;
-  if (first === msgQuote) return member.msg;
-  if (first === name) return (second & 0xff) === quote ? member.name : member.other;
-  if (first === data) return (second & 0xff) === quote ? member.data : member.other;
-  if ((first & threeBytes) === tsQuote) return member.ts;
-  if (first === entr) return second === iesQuote ? member.entries : member.other;
-  if (first !== atTi || second !== esta) return member.other;
-  return (view.getInt32(at + 8, true) & threeBytes) === mpQuote ? member.atTimestamp : member.other;
+  if (first === logg) return (second & threeBytes) === erQuote ? logger : other;
+  if (first === form) return (second & threeBytes) === atQuote ? format : other;
+  if (first === fiel) return (second & threeBytes) === dsQuote ? fields : other;
+  if (first === msgQuote) return msg;
+  if (first === name) return (second & 0xff) === quote ? nameMember : other;
+  if (first === data) return (second & 0xff) === quote ? dataMember : other;
+  if ((first & threeBytes) === tsQuote) return ts;
+  if (first === entr) return second === iesQuote ? entries : other;
+  if (first !== atTi || second !== esta) return other;
+  return (view.getInt32(at + 8, true) & threeBytes) === mpQuote ? atTimestamp : other;
 }
 
 /** Returns the number of the member that `bytes[start, end)` name, or `other`: for names that were written with escapes. */
