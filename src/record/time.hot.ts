@@ -83,19 +83,24 @@ export class TimeReader {
   /** Reads a JSON number literal, which is milliseconds; what lies beyond the nanosecond is cut. */
   readNumber(bytes: AnyBytes, start: number, end: number): boolean {
     assert(start < end && end <= bytes.length, "the number lies in the bytes");
-    if (end - start > 15) return this.#readDecimal(bytes, start, end, 6);
-    let milliseconds = 0;
-    for (let at = start; at < end; at++) {
-      const digit = bytes[at]! - 0x30;
-      if (digit >>> 0 > 9) return this.#readDecimal(bytes, start, end, 6);
-      milliseconds = milliseconds * 10 + digit;
-    }
-    return this.readMilliseconds(milliseconds);
+    const size = end - start;
+    if (size > 15) return this.#readDecimal(bytes, start, end, 6);
+    // Nine digits at a time keep to small integers.
+    const middle = start + Math.min(size, 9);
+    const upper = digitsOf(bytes, start, middle);
+    const lower = digitsOf(bytes, middle, end);
+    if ((upper | lower) < 0) return this.#readDecimal(bytes, start, end, 6);
+    return this.readMilliseconds(upper * powersOfTen[end - middle]! + lower);
   }
 
-  /** Reads whole milliseconds since the epoch. */
+  /** Reads milliseconds since the epoch; a fraction is cut. */
   readMilliseconds(milliseconds: number): boolean {
+    const within = Math.floor(milliseconds - this.#memoSeconds * 1000);
+    if (this.#memoWhole && within >= 0 && within < 1000) return this.#setInMemo(within * 1_000_000);
     const seconds = Math.floor(milliseconds / 1000);
+    this.#remember(seconds);
+    // The words of the text are those of another second now: no text ends with zeros.
+    this.#memo4 = 0;
     return this.#set(seconds, Math.floor(milliseconds - seconds * 1000) * 1_000_000);
   }
 
@@ -146,19 +151,22 @@ export class TimeReader {
     if (bytes[start + 7] !== hyphen || bytes[start + 13] !== colon || bytes[start + 16] !== colon) return false;
     if ((separator & ~0x20) !== letterT && separator !== space) return false;
     const seconds = daysFromDate(year, month, day) * secondsPerDay + hour * 3600 + minute * 60 + second;
-    this.#memoSeconds = seconds;
-    this.#memoWhole = seconds > secondsMin && seconds < secondsMax;
-    if (this.#memoWhole) {
-      this.#set(seconds, 0);
-      this.#memoLow = this.low >>> 0;
-      this.#memoHigh = this.high;
-    }
+    this.#remember(seconds);
     this.#memo0 = wordAt(bytes, start);
     this.#memo1 = wordAt(bytes, start + 4);
     this.#memo2 = wordAt(bytes, start + 8);
     this.#memo3 = wordAt(bytes, start + 12);
     this.#memo4 = wordAt(bytes, start + 15);
     return true;
+  }
+
+  #remember(seconds: number): void {
+    this.#memoSeconds = seconds;
+    this.#memoWhole = seconds > secondsMin && seconds < secondsMax;
+    if (!this.#memoWhole) return;
+    this.#set(seconds, 0);
+    this.#memoLow = this.low >>> 0;
+    this.#memoHigh = this.high;
   }
 
   #setInMemo(nanoseconds: number): boolean {
@@ -208,6 +216,19 @@ export class TimeReader {
     this.high = (upperHigh + carry) | 0;
     return true;
   }
+}
+
+const powersOfTen = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000] as const;
+
+/** The number of at most nine digits, or -1 when there is something else among them. */
+function digitsOf(bytes: AnyBytes, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit >>> 0 > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 const zoneInvalid = 0x7fffffff;

@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import { ByteColumn, type OwnedBytes, textOf } from "../base/bytes.ts";
 import { appendWords, wordSlackBytes } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
+import { InternCache } from "../record/intern-cache.hot.ts";
 import { levelOfBytes, usualLevelAt, usualLevelSizeBytes } from "../record/level-bytes.hot.ts";
 import { levelNone, levelOfPino } from "../record/levels.ts";
 import { TimeReader } from "../record/time.hot.ts";
@@ -76,10 +77,14 @@ export class EntryDecoder {
   #pinoLevel = false;
   #timeLow = 0;
   #timeHigh = 0;
+  readonly #loggers = new InternCache();
+  readonly #templates = new InternCache();
   #loggerBytes: OwnedBytes;
+  #loggerView: DataView;
   #loggerStart = 0;
   #loggerEnd = 0;
   #formatBytes: OwnedBytes;
+  #formatView: DataView;
   #formatStart = 0;
   #formatEnd = 0;
   /** The message as it was sent, with its quotes, and under which name. */
@@ -97,7 +102,9 @@ export class EntryDecoder {
   constructor(scanner: JsonScanner) {
     this.#scanner = scanner;
     this.#loggerBytes = scanner.bytes;
+    this.#loggerView = scanner.view;
     this.#formatBytes = scanner.bytes;
+    this.#formatView = scanner.view;
   }
 
   /** Begins a batch: its entries go behind those in `columns`. */
@@ -310,6 +317,7 @@ export class EntryDecoder {
       next = at + 1 + sizeBytesOfLevel[level]!;
       if (level > 0 && scanner.bytes[next] === quote) {
         this.#level = level;
+        this.#pinoLevel = false;
         this.#see(levelMember);
         return next + 1;
       }
@@ -334,6 +342,7 @@ export class EntryDecoder {
     const next = scanner.readString(at + 1, this.#loggerScratch);
     if (next < 0) return -1;
     this.#loggerBytes = scanner.source;
+    this.#loggerView = scanner.sourceView;
     this.#loggerStart = scanner.sourceStart;
     this.#loggerEnd = scanner.sourceEnd;
     this.#see(number);
@@ -346,6 +355,7 @@ export class EntryDecoder {
     const next = scanner.readString(at + 1, this.#formatScratch);
     if (next < 0) return -1;
     this.#formatBytes = scanner.source;
+    this.#formatView = scanner.sourceView;
     this.#formatStart = scanner.sourceStart;
     this.#formatEnd = scanner.sourceEnd;
     this.#see(format);
@@ -380,7 +390,8 @@ export class EntryDecoder {
     }
     let loggerIndex = 0;
     if ((seen & loggerBits) !== 0) {
-      loggerIndex = columns.loggers.intern(this.#loggerBytes, this.#loggerStart, this.#loggerEnd);
+      const { loggers } = columns;
+      loggerIndex = this.#loggers.intern(loggers, this.#loggerBytes, this.#loggerView, this.#loggerStart, this.#loggerEnd);
     }
     const templateIndex = hasFormat ? this.#render(hasMessage) : 0;
     const hasTime = (seen & timeBits) !== 0;
@@ -394,11 +405,12 @@ export class EntryDecoder {
   #render(hasMessage: boolean): number {
     const columns = this.#columns;
     const text = columns.text;
-    const index = columns.templates.intern(this.#formatBytes, this.#formatStart, this.#formatEnd);
+    const { templates } = columns;
+    const index = this.#templates.intern(templates, this.#formatBytes, this.#formatView, this.#formatStart, this.#formatEnd);
     const start = this.#textStart;
     const sentEnd = text.length;
     const { fields } = columns;
-    this.#context.renderer.render(columns.templates, index, fields.bytes, this.#fieldsStart, fields.length, text);
+    this.#context.renderer.render(templates, index, fields.bytes, this.#fieldsStart, fields.length, text);
     if (!hasMessage) return index;
     const size = text.length - sentEnd;
     const bytes = text.bytes;
@@ -433,7 +445,8 @@ export class EntryDecoder {
       fields.length--;
       if (fields.length > this.#fieldsStart + 1) putByte(fields, comma);
     }
-    fields.append(others.bytes, 0, others.length);
+    others.reserve(wordSlackBytes);
+    appendWords(fields, others.view, 0, others.length);
     putByte(fields, closeBrace);
   }
 

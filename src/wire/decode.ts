@@ -39,7 +39,7 @@ export function decode(
   assert(kind >= bodyKind.json && kind <= bodyKind.flatbuffers, "the kind is known");
   scanner.load(body, start, end);
   if (kind === bodyKind.flatbuffers) return batch.decode(context, columns);
-  if (!isUtf8(scanner.bytes.subarray(scanner.begin, scanner.end))) return refusalOfUtf8();
+  if (!scanner.isUtf8()) return refusalOfUtf8();
   if (kind === bodyKind.json) return json.decode(context, columns);
   if (kind === bodyKind.ndjson) return decodeNdjson(scanner, entries, context, columns);
   return decodeText(scanner, context, columns);

@@ -4,6 +4,7 @@
  * Positions (`at`) are offsets in the scanner's own padded copy of the body. Behind the body stand zeros, which no rule of
  * JSON accepts, so loops need no look at the end. Methods return the position behind what they read, or -1 after a fault.
  */
+import { isUtf8 } from "node:buffer";
 import { assert } from "../base/assert.ts";
 import type { AnyBytes, ByteColumn, OwnedBytes } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
@@ -14,6 +15,8 @@ const padSizeBytes = 32;
 const capacityBytesInitial = 256 * 1024;
 /** A larger copy is let go at the next body that does not need it. */
 const keptSizeBytesMax = 16 * 1024 * 1024;
+
+const smallSizeBytesMax = 1024;
 
 /** Why scanning stopped. */
 export const fault = { none: 0, syntax: 1, tooDeep: 2, tooLarge: 3 } as const;
@@ -75,6 +78,7 @@ export class JsonScanner {
   memberCount = 0;
   /** The string that `readString` found: it lies in `source`, until the next read with the same scratch column. */
   source: OwnedBytes = this.bytes;
+  sourceView: DataView<ArrayBuffer> = this.view;
   sourceStart = 0;
   sourceEnd = 0;
 
@@ -82,20 +86,32 @@ export class JsonScanner {
   load(body: AnyBytes, start: number, end: number): void {
     assert(start >= 0 && start <= end && end <= body.length, "the range lies in the body");
     // Copying from shared memory is eight times slower when the two sides are not aligned alike.
-    const begin = Math.min((body.byteOffset + start) & 7, start);
+    const from = body.byteOffset + start;
+    const begin = from & 7;
     const size = begin + end - start;
     const needed = size + padSizeBytes;
     if (needed > this.bytes.length || (this.bytes.length > keptSizeBytesMax && needed <= keptSizeBytesMax)) {
       this.bytes = new Uint8Array(Math.max(needed, capacityBytesInitial));
       this.view = new DataView(this.bytes.buffer);
     }
-    this.bytes.set(body.subarray(start - begin, end));
-    this.bytes.fill(0, size, needed);
+    this.bytes.set(new Uint8Array(body.buffer, from - begin, size));
+    for (let at = size; at < needed; at += 4) this.view.setInt32(at, 0, true);
     this.begin = begin;
     this.end = size;
     this.stop = size;
     this.fault = fault.none;
     this.source = this.bytes;
+    this.sourceView = this.view;
+  }
+
+  /** Whether the body is UTF-8. */
+  isUtf8(): boolean {
+    const { view, begin, end } = this;
+    // A call out costs more than looking at a small body here, which usually has ASCII only.
+    if (end - begin > smallSizeBytesMax) return isUtf8(this.bytes.subarray(begin, end));
+    let seen = 0;
+    for (let at = begin; at < end; at += 4) seen |= view.getInt32(at, true);
+    return (seen & 0x80808080) === 0 || isUtf8(this.bytes.subarray(begin, end));
   }
 
   /** Notes a fault at `at`; returns -1. */
@@ -158,10 +174,12 @@ export class JsonScanner {
       scratch.reserve(next - at + wordSlackBytes);
       this.copyString(at, scratch);
       this.source = scratch.bytes;
+      this.sourceView = scratch.view;
       this.sourceStart = 0;
       this.sourceEnd = scratch.length;
     } else {
       this.source = this.bytes;
+      this.sourceView = this.view;
       this.sourceStart = at;
       this.sourceEnd = next - 1;
     }

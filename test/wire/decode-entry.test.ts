@@ -169,6 +169,7 @@ test("a line of pino needs no message and keeps what it does not know", () => {
   assert.equal(entry('{"level":30,"name":{"first":"a"},"msg":"m"}').fields, '{"name":{"first":"a"}}');
   assert.equal(entry('{"level":30,"data":[1,2],"msg":"m"}').fields, '{"data":[1,2]}');
   assert.deepEqual(refused('{"level":"info","pid":17}'), invalid("message"));
+  assert.deepEqual(refused('{"level":60,"level":"info"}'), invalid("message"));
 });
 
 test("a member that cannot be what it is named refuses the batch and is named", () => {

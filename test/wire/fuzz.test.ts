@@ -122,7 +122,9 @@ test("no NDJSON body breaks the decoder", async (context) => {
 
 test("no text body breaks the decoder", async (context) => {
   const seeds = texts.map((_, index) => utf8(texts.slice(index, index + 5).join("\n")));
-  await fuzz(context, mutatedText, seeds, ["taken", "invalid_utf8", "payload_too_large"], (body) => outcomeOf(bodyKind.text, body));
+  await fuzz(context, mutatedText, seeds, ["taken", "invalid_utf8", "payload_too_large"], (body) =>
+    outcomeOf(bodyKind.text, body),
+  );
 });
 
 test("no binary batch breaks the verifier", async (context) => {
@@ -133,14 +135,18 @@ test("no binary batch breaks the verifier", async (context) => {
 
 test("no gzip body breaks inflating", async (context) => {
   const seeds = bodies.map((body, index) => gzipSync(body, { level: index % 10 }));
-  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("gzip", body));
+  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) =>
+    inflateOutcome("gzip", body),
+  );
 });
 
 test("no LZ4 body breaks inflating", async (context) => {
   const frame = (body: Buffer, index: number) =>
     compressFrameSync(body, { contentChecksum: index % 2 > 0, blockChecksums: index % 3 > 0 });
   const seeds = bodies.map((body, index) => frame(Buffer.from(body), index));
-  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) => inflateOutcome("lz4", body));
+  await fuzz(context, mutatedBinary, seeds, ["taken", "invalid_encoding", "payload_too_large"], (body) =>
+    inflateOutcome("lz4", body),
+  );
 });
 
 function inflateOutcome(encoding: "gzip" | "lz4", body: Buffer): string {
