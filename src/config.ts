@@ -87,7 +87,7 @@ export const limits = {
   /** Distance of two points of a segment's sparse index: what a read at any cursor scans at most. */
   indexStepSizeBytes: 256 * KiB,
   /** Entries of an archived block before compression: larger ones compress little better and cost more to read a page of. */
-  archiveBlockSizeBytes: 1 * MiB,
+  archiveBlockSizeBytes: 512 * KiB,
   /** Segment indexes that a query thread keeps, some KiB each; a read of another segment loads its sidecar again. */
   segmentIndexCountMax: 1024,
   /** Durable readers of one session. */

@@ -209,16 +209,31 @@ export class SegmentWriter {
     return planSegment(session, salt, this.#clock.nowMs());
   }
 
-  /** Makes the planned segment's file. One of that name is left from an attempt that failed: nothing in it was published. */
+  /** Makes the planned segment's file. */
   #create(session: WriterSession, segment: GrowingSegment): number {
-    ensureDirectory(this.#files, sessionsDirectory(this.#dataDir));
-    ensureDirectory(this.#files, session.directory);
-    tryUnlink(this.#files, segment.path);
     session.namesUnsynced = true;
-    const descriptor = this.#descriptors.create(segment.path);
+    const descriptor = this.#createFile(session, segment.path);
     const header = must(segment.header, "a planned segment has its header");
     writeWhole(this.#files, descriptor, header, 0, segmentHeaderSizeBytes, 0);
     return descriptor;
+  }
+
+  #createFile(session: WriterSession, path: string): number {
+    try {
+      return this.#descriptors.create(path);
+    } catch (error) {
+      const code = errorCodeOf(error);
+      if (code === "ENOENT") {
+        ensureDirectory(this.#files, sessionsDirectory(this.#dataDir));
+        ensureDirectory(this.#files, session.directory);
+      } else if (code === "EEXIST") {
+        // Left from an attempt that failed: nothing in it was published.
+        this.#files.unlink(path);
+      } else {
+        throw error;
+      }
+    }
+    return this.#descriptors.create(path);
   }
 
   #cutBack(session: WriterSession, segment: GrowingSegment, code: string): void {
