@@ -5,7 +5,7 @@
 import type { AnyBytes } from "../base/bytes.ts";
 import type { SessionId } from "../base/ids.ts";
 import { BlockView } from "../record/scan.hot.ts";
-import { EntryDigest } from "./entry-digest.hot.ts";
+import { EntryDigest } from "./entry-digest.ts";
 import { StorageRefusal } from "./failure.ts";
 import { replaceFile, tryUnlink, withFile } from "./file-tools.ts";
 import { FileWindow } from "./file-window.ts";
