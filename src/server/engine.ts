@@ -84,6 +84,11 @@ export class Engine implements ShardEvents {
     return must(this.shards[session.shardIndex], "a session's shard exists");
   }
 
+  /** Returns the shard of an id whose session may not be there yet. */
+  shardOfId(id: SessionId): Shard {
+    return must(this.shards[this.registry.shardIndexOf(id)], "an id's shard exists");
+  }
+
   // --- ShardEvents
 
   sessionOfSlot(slot: number): Session | undefined {

@@ -93,7 +93,7 @@ export class Exchange {
   answer(answer: Answer): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.response.cork(() => writeAnswer(this.response, answer));
+    this.response.cork(() => writeAnswer(this.response, answer, this.method === "head"));
   }
 
   /** Starts an answer without a known end (server-sent events). The peer's going is told by `onAborted`. */
@@ -136,13 +136,16 @@ export class Exchange {
 const cutOffRefusal = refuse("invalid_batch", "The body ended before its length.");
 const notUtf8Refusal = refuse("invalid_utf8", "The body is not UTF-8.");
 
-/** Writes a whole answer; the caller holds the cork. */
-export function writeAnswer(response: HttpResponse, answer: Answer): void {
+/** Writes a whole answer, or to HEAD its head; the caller holds the cork. */
+export function writeAnswer(response: HttpResponse, answer: Answer, isHead = false): void {
   response.writeStatus(statusText(answer.status));
   const headers = answer.headers ?? {};
   if (headers["Content-Type"] === undefined) response.writeHeader("Content-Type", "application/json");
   for (const name of Object.keys(headers)) response.writeHeader(name, headers[name] ?? "");
-  response.end(answer.body as string);
+  if (!isHead) return void response.end(answer.body as string);
+  // Given the length, the library would wait for the body before it takes the next request.
+  response.writeHeader("Content-Length", String(Buffer.byteLength(answer.body)));
+  response.endWithoutBody();
 }
 
 /** Returns whether the peer's address is 127.0.0.0/8 or ::1, plain or mapped. */

@@ -31,6 +31,9 @@ export function addRoutes(app: TemplatedApp, routes: readonly Route[], engine: E
     for (const verb of verbs) {
       const handler = route.verbs[verb] as Handler;
       app[verb](route.path, (response, request) => handle(engine, guard, handler, response, request, parameterCount));
+      // HEAD is GET whose body stays away.
+      if (verb === "get")
+        app.head(route.path, (response, request) => handle(engine, guard, handler, response, request, parameterCount));
     }
     const allow = [...verbs.map((verb) => verbNames[verb]), ...(route.otherVerbs ?? [])].join(", ");
     const notAllowed = refuse("method_not_allowed", `This path takes ${allow}.`, { allow });
@@ -45,7 +48,8 @@ export function addRoutes(app: TemplatedApp, routes: readonly Route[], engine: E
 export function refuseBadHost(guard: HostGuard, response: HttpResponse, request: HttpRequest): boolean {
   if (guard.isGoodHost(request.getHeader("host"))) return false;
   response.onAborted(() => {});
-  response.cork(() => writeAnswer(response, refusalAnswer(forbiddenHost)));
+  const isHead = request.getMethod() === "head";
+  response.cork(() => writeAnswer(response, refusalAnswer(forbiddenHost), isHead));
   return true;
 }
 

@@ -5,7 +5,7 @@
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { assert } from "../base/assert.ts";
-import { tryParseSessionId } from "../base/ids.ts";
+import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import { bodyKindOf } from "../wire/body-kind.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
@@ -13,7 +13,7 @@ import { busyRefusal, type Engine, overloadedRefusal } from "./engine.ts";
 import { isLoopback, refusalAnswer, writeAnswer } from "./exchange.ts";
 import { parseSessionQuery } from "./query-input.ts";
 import type { Session } from "./session.ts";
-import type { Batch } from "./shard.ts";
+import type { Batch, Shard } from "./shard.ts";
 
 const keyPattern = /^[A-Za-z0-9._-]{1,64}:(0|[1-9][0-9]{0,18})$/;
 
@@ -27,7 +27,7 @@ interface AppendHead {
   synced: boolean;
   /** `create=true` and the session's members, for a session that is not known yet. */
   create: URLSearchParams | undefined;
-  id: string;
+  id: SessionId;
 }
 
 /** Takes one append in; every path ends in exactly one answer or in the peer's going. */
@@ -60,6 +60,7 @@ class Append implements Batch {
   readonly #engine: Engine;
   readonly #head: AppendHead;
   readonly #response: HttpResponse;
+  readonly #shard: Shard;
   #filledBytes = 0;
   #isAborted = false;
   #isQueued = false;
@@ -69,7 +70,9 @@ class Append implements Batch {
     this.#engine = engine;
     this.#head = head;
     this.#response = response;
+    // A session that is to be created comes to be with the last chunk: before it nothing has an effect.
     this.session = head.session as Session;
+    this.#shard = head.session === undefined ? engine.shardOfId(head.id) : engine.shardOf(head.session);
     this.sizeBytes = head.sizeBytes;
     this.bodyKind = head.bodyKind;
     this.encoding = head.encoding;
@@ -80,8 +83,7 @@ class Append implements Batch {
   /** @param chunk the library's memory: gone when this returns. */
   take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#isAnswered) return;
-    if (this.session === undefined) this.session = createFor(this.#engine, this.#head, this.#response);
-    const { slab } = this.#engine.shardOf(this.session);
+    const { slab } = this.#shard;
     if (this.offset < 0) {
       this.offset = slab.reserve(this.sizeBytes);
       if (this.offset < 0) {
@@ -125,12 +127,15 @@ class Append implements Batch {
   /** State may have changed while the body came: what holds now decides. */
   #queue(): void {
     const engine = this.#engine;
-    const shard = engine.shardOf(this.session);
-    const refusal = stateRefusal(engine, this.session) ?? (shard.isFull ? overloadedRefusal : undefined);
+    // Another request may have made the session meanwhile.
+    const known = this.session ?? engine.registry.find(this.#head.id);
+    const state = known === undefined ? engine.gate.intakeRefusal : stateRefusal(engine, known);
+    const refusal = state ?? (this.#shard.isFull ? overloadedRefusal : undefined);
     if (refusal !== undefined) return this.#refuse(refusal);
+    this.session = known ?? createFor(engine, this.#head, this.#response);
     this.#isQueued = true;
     this.receivedMs = engine.clock.nowMs();
-    shard.enqueue(this);
+    this.#shard.enqueue(this);
   }
 
   #refuse(refusal: Refusal): void {
@@ -142,7 +147,7 @@ class Append implements Batch {
 
   #releaseSlab(): void {
     if (this.offset < 0) return;
-    this.#engine.shardOf(this.session).slab.release(this.offset, this.sizeBytes);
+    this.#shard.slab.release(this.offset, this.sizeBytes);
     this.offset = -1;
   }
 }
@@ -165,16 +170,12 @@ export function stateRefusal(engine: Engine, session: Session): Refusal | undefi
   return undefined;
 }
 
-/** Registers the session of `create=true` when the first chunk is there, and queues its record before the batch. */
+/** Registers the session of `create=true`, and queues its record before the batch. */
 function createFor(engine: Engine, head: AppendHead, response: HttpResponse): Session {
-  // Another request may have made it meanwhile.
-  const known = engine.registry.find(head.id);
-  if (known !== undefined) return known;
-  const id = tryParseSessionId(head.id);
-  assert(id !== undefined && head.create !== undefined, "only a good id is created");
+  assert(head.create !== undefined, "only who asks for it creates a session");
   const input = parseSessionQuery(head.create);
   if (!isLoopback(response)) delete input.pid;
-  const session = engine.createSession(id, input);
+  const session = engine.createSession(head.id, input);
   void engine.writeRecord(session);
   return session;
 }
@@ -182,13 +183,9 @@ function createFor(engine: Engine, head: AppendHead, response: HttpResponse): Se
 function readHead(engine: Engine, bodyLimitBytes: number, response: HttpResponse, request: HttpRequest): AppendHead | Refusal {
   const idText = request.getParameter(0) ?? "";
   let session = engine.registry.find(idText);
-  let id: string = idText;
-  if (session === undefined) {
-    const parsed = tryParseSessionId(idText);
-    if (parsed === undefined) return invalidIdRefusal;
-    id = parsed;
-    session = engine.registry.find(parsed);
-  }
+  const id = session?.id ?? tryParseSessionId(idText);
+  if (id === undefined) return invalidIdRefusal;
+  session ??= engine.registry.find(id);
   const query = request.getQuery() ?? "";
   const parameters = query === "" ? undefined : new URLSearchParams(query);
   const create = session === undefined && parameters?.get("create") === "true" ? parameters : undefined;

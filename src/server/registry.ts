@@ -51,13 +51,17 @@ export class Registry {
   /** Adds a session, which gets its slot and its shard here. */
   add(id: SessionId, record: SessionRecord, nowMs: number): Session {
     assert(!this.#byId.has(id), "an id is registered once");
-    const idBytes = utf8(id);
-    const shardIndex = (hashOf(idBytes, 0, idBytes.length) >>> 0) % this.#shardCount;
-    const session = new Session(id, this.#nextSlot++, shardIndex, record, nowMs);
+    const session = new Session(id, this.#nextSlot++, this.shardIndexOf(id), record, nowMs);
     this.#byId.set(id, session);
     this.#bySlot.set(session.slot, session);
     if (session.isActive) this.activeCount++;
     return session;
+  }
+
+  /** Returns the shard that a session of this id belongs to, known or not. */
+  shardIndexOf(id: SessionId): number {
+    const idBytes = utf8(id);
+    return (hashOf(idBytes, 0, idBytes.length) >>> 0) % this.#shardCount;
   }
 
   find(id: string): Session | undefined {

@@ -9,6 +9,8 @@ import { isRefusal, wholeNumber } from "./query-input.ts";
 import { parseFilter } from "./read-input.ts";
 import { sessionOf } from "./routes-sessions.ts";
 
+const eventStreamType = "text/event-stream";
+
 /** Starts a stream, or answers why not. */
 export function followStream(engine: Engine, live: Live, exchange: Exchange): Answer | undefined {
   const session = sessionOf(engine, exchange);
@@ -26,7 +28,8 @@ export function followStream(engine: Engine, live: Live, exchange: Exchange): An
   if (live.followerCount >= limits.socketCountMax) {
     return refusalAnswer(refuse("overloaded", "The server has as many streams open as it takes.", { retryAfterSeconds: 5 }));
   }
-  exchange.beginStream("text/event-stream");
+  if (exchange.method === "head") return { status: 200, headers: { "Content-Type": eventStreamType }, body: "" };
+  exchange.beginStream(eventStreamType);
   const stream = new EventStream(exchange);
   stream.follower = live.follow(
     session,
