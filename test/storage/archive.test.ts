@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeBlock, encodedSizeBytes } from "#src/record/encode.hot.ts";
 import { BlockView } from "#src/record/scan.hot.ts";
 import { archiveSession, restoreSession } from "#src/storage/archive.ts";
 import { isFailure } from "#src/storage/failure.ts";
-import type { FileLayer } from "#src/storage/files.ts";
+import { type FileLayer, systemFiles } from "#src/storage/files.ts";
 import { loadKeyWindow } from "#src/storage/key-load.ts";
 import { KeyWindow } from "#src/storage/key-window.ts";
 import { encodeKeys } from "#src/storage/keys.ts";
@@ -14,10 +15,11 @@ import { SegmentReader } from "#src/storage/segment-reader.ts";
 import { SegmentWriter } from "#src/storage/segment-writer.ts";
 import type { SegmentInfo } from "#src/storage/types.ts";
 import { verifyDataDirectory } from "#src/storage/verify.ts";
-import { columnsOf, entriesArbitrary, entriesOf, type ModelEntry } from "../record/entries.ts";
+import { columnsOf, entriesArbitrary, entriesOf, entryArbitrary, entryOf, type ModelEntry } from "../record/entries.ts";
 import { idOf, mustAppend, noKeys, Published, readBack, textsFrom } from "./blocks.ts";
 import { failingFiles } from "./failing-files.ts";
 import { diceOf, MemoryFiles } from "./memory-files.ts";
+import { withDataDir } from "./temporary.ts";
 
 const dataDir = "data";
 const id = idOf(1);
@@ -214,3 +216,44 @@ test("an archive of many entries is read from any cursor by inflating few blocks
     assert.deepEqual([isFound, blockCount], [true, 1]);
   }
 });
+
+test("S7: a long session of mixed entries is archived and restored entry for entry", (context) =>
+  withDataDir((directory) => {
+    const wanted = process.env["TAILRACE_LONG"] === "1" ? 1_000_000 : 20_000;
+    const segmentSizeBytes = 4 * 1024 * 1024;
+    const writer = new SegmentWriter({ files: systemFiles, dataDir: directory, segmentSizeBytes, descriptorCountMax: 2 });
+    writer.adopt(id, newTail);
+    const published = new Published();
+    const batches = fc.sample(fc.array(entryArbitrary, { minLength: 1, maxLength: 200 }), { numRuns: 100, seed: 7 });
+    for (let batch = 0; published.head < wanted; batch++) {
+      appendEntries(writer, published, batches[(batch * 37) % batches.length] as ModelEntry[]);
+    }
+    writer.close();
+    const before = digestOf(directory, published.segments);
+    const archived = archiveSession(systemFiles, directory, id, published.segments, 1);
+    assert.deepEqual([archived.failure, archived.refused], [undefined, []]);
+    assert.equal(digestOf(directory, archived.segments), before);
+    const restored = restoreSession(systemFiles, directory, id, archived.segments, 1);
+    assert.equal(digestOf(directory, restored.segments), before);
+    context.diagnostic(`${published.head} entries, ${archived.bytesBefore} bytes plain, ${archived.bytesAfter} archived`);
+  }));
+
+/** A hash over every member of every entry, made from the entries as they are read. */
+function digestOf(directory: string, segments: readonly SegmentInfo[]): string {
+  const hash = createHash("sha256");
+  const view = new BlockView();
+  const visitor = {
+    block: (bytes: Uint8Array, offset: number) => {
+      view.openBlock(bytes, offset);
+      for (let index = 0; index < view.count; index++) {
+        const { timeNs, ...entry } = entryOf(view, index);
+        hash.update(`${view.seq(index)} ${timeNs} ${JSON.stringify(entry)}`);
+      }
+      return true;
+    },
+    gap: () => assert.fail("there is no gap"),
+  };
+  const reader = new SegmentReader({ files: systemFiles, dataDir: directory });
+  assert.equal(reader.readForward(id, segments, 0, visitor), undefined);
+  return hash.digest("hex");
+}
