@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { limits } from "../config.ts";
 import type { Delta, DeltaForm } from "../wire/delta.ts";
 import type { DeltaSource } from "./delta-source.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineListener } from "./engine.ts";
 import type { ReadFilter } from "./read-input.ts";
 import type { Session, SessionListener } from "./session.ts";
 
@@ -26,7 +26,7 @@ export interface FollowSink {
 /** Time that one turn spends on deltas before sockets are read again, ms. */
 const turnMsMax = 4;
 
-export class Live {
+export class Live implements EngineListener {
   readonly #engine: Engine;
   readonly #source: DeltaSource;
   readonly #followers = new Set<Follower>();
@@ -37,6 +37,19 @@ export class Live {
   constructor(engine: Engine, source: DeltaSource) {
     this.#engine = engine;
     this.#source = source;
+    engine.listeners.add(this);
+  }
+
+  onSession(): void {}
+
+  /** The data is gone: whoever had not read all of it is told so. */
+  onSessionRemoved(session: Session): void {
+    for (const listener of [...session.listeners]) {
+      if (!(listener instanceof Follower)) continue;
+      if (listener.cursor < session.head) this.#gap(listener, session.head, "expired");
+      this.unfollow(listener);
+      listener.sink.ended(listener.cursor, "removed");
+    }
   }
 
   get followerCount(): number {

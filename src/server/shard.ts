@@ -278,7 +278,10 @@ export class Shard {
   }
 
   #settle(batch: Batch, refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
-    batch.session.waitingCount--;
+    const { session } = batch;
+    session.waitingCount--;
+    // Followers of an ended session wait for its last batch before they are told.
+    if (session.waitingCount === 0 && !session.isActive) for (const listener of session.listeners) listener.onPublished(session);
     if (batch.kind === itemKind.append) this.slab.release(batch.offset, batch.sizeBytes);
     batch.settle(refusal, first, count, duplicate);
   }
