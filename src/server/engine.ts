@@ -54,6 +54,8 @@ export class Engine implements ShardEvents {
   readonly #processes: Processes;
   readonly listeners = new Set<EngineListener>();
   self: Session | undefined;
+  /** Bodies that are still arriving; together no more than the slabs. */
+  readonly staging: { sizeBytes: number; readonly sizeBytesMax: number };
 
   constructor(options: EngineOptions) {
     this.clock = options.clock;
@@ -61,6 +63,7 @@ export class Engine implements ShardEvents {
     this.query = options.query;
     this.background = options.background;
     this.#processes = options.processes;
+    this.staging = { sizeBytes: 0, sizeBytesMax: options.slabSizeBytes };
     this.registry = new Registry(options.shardCount);
     this.gate = new Gate();
     this.shards = Array.from(

@@ -1,10 +1,12 @@
 /**
- * Intake: `POST /sessions/{id}/log`. A body's chunks are copied from the library's memory straight into the shard's slab;
- * when the last one is there the batch is queued, and it is answered when its block is published. Nothing of a request
- * has an effect before its last chunk.
+ * Intake: `POST /sessions/{id}/log`. A body that comes in one piece is copied from the library's memory straight into the
+ * shard's slab; one that comes in parts is collected first, so that memory follows what was sent and not what was
+ * announced. Then the batch is queued, and it is answered when its block is published. Nothing of a request has an effect
+ * before its last chunk.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { assert } from "../base/assert.ts";
+import { ByteColumn } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import { bodyKindOf } from "../wire/body-kind.ts";
@@ -13,7 +15,7 @@ import { busyRefusal, type Engine, overloadedRefusal } from "./engine.ts";
 import { isLoopback, refusalAnswer, writeAnswer } from "./exchange.ts";
 import { parseSessionQuery } from "./query-input.ts";
 import type { Session } from "./session.ts";
-import type { Batch, Shard } from "./shard.ts";
+import type { Batch } from "./shard.ts";
 
 const keyPattern = /^[A-Za-z0-9._-]{1,64}:(0|[1-9][0-9]{0,18})$/;
 
@@ -33,7 +35,7 @@ interface AppendHead {
 /** Takes one append in; every path ends in exactly one answer or in the peer's going. */
 export function intake(engine: Engine, bodyLimitBytes: number, response: HttpResponse, request: HttpRequest): void {
   engine.counters.request++;
-  const head = readHead(engine, bodyLimitBytes, response, request);
+  const head = readHead(engine, bodyLimitBytes, request);
   if ("code" in head) {
     response.onAborted(() => {});
     engine.counters.bad_request++;
@@ -60,10 +62,9 @@ class Append implements Batch {
   readonly #engine: Engine;
   readonly #head: AppendHead;
   readonly #response: HttpResponse;
-  readonly #shard: Shard;
-  #filledBytes = 0;
+  /** What came of a body that did not come in one piece. */
+  #staged: ByteColumn | undefined;
   #isAborted = false;
-  #isQueued = false;
   #isAnswered = false;
 
   constructor(engine: Engine, head: AppendHead, response: HttpResponse) {
@@ -72,7 +73,6 @@ class Append implements Batch {
     this.#response = response;
     // A session that is to be created comes to be with the last chunk: before it nothing has an effect.
     this.session = head.session as Session;
-    this.#shard = head.session === undefined ? engine.shardOfId(head.id) : engine.shardOf(head.session);
     this.sizeBytes = head.sizeBytes;
     this.bodyKind = head.bodyKind;
     this.encoding = head.encoding;
@@ -83,31 +83,21 @@ class Append implements Batch {
   /** @param chunk the library's memory: gone when this returns. */
   take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#isAnswered) return;
-    const { slab } = this.#shard;
-    if (this.offset < 0) {
-      this.offset = slab.reserve(this.sizeBytes);
-      if (this.offset < 0) {
-        this.#engine.counters.overloadedCount++;
-        return this.#refuse(overloadedRefusal);
-      }
-    }
-    assert(this.#filledBytes + chunk.byteLength <= this.sizeBytes, "the library keeps to the content length");
-    slab.bytes.set(new Uint8Array(chunk), this.offset + this.#filledBytes);
-    this.#filledBytes += chunk.byteLength;
-    if (isLast) this.#queue();
+    assert((this.#staged?.length ?? 0) + chunk.byteLength <= this.sizeBytes, "the library keeps to the content length");
+    if (isLast) this.#queue(new Uint8Array(chunk));
+    else this.#stage(new Uint8Array(chunk));
   }
 
   /** The peer is gone: a batch that is queued is stored all the same, a partial one never was. */
   abort(): void {
     this.#isAborted = true;
-    if (!this.#isQueued) this.#releaseSlab();
+    this.#unstage();
   }
 
   settle(refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
     const { counters } = this.#engine;
     if (refusal !== undefined) {
       counters.refusedBatchCount++;
-      this.offset = -1;
       return this.#refuse(refusal);
     }
     counters.write++;
@@ -124,31 +114,51 @@ class Append implements Batch {
     });
   }
 
-  /** State may have changed while the body came: what holds now decides. */
-  #queue(): void {
+  /** Keeps a part of a body until the rest is there: room in the slab is for bodies that are complete. */
+  #stage(chunk: Uint8Array): void {
+    const { staging } = this.#engine;
+    this.#staged ??= new ByteColumn(0);
+    const before = this.#staged.bytes.length;
+    this.#staged.append(chunk, 0, chunk.length);
+    staging.sizeBytes += this.#staged.bytes.length - before;
+    if (staging.sizeBytes > staging.sizeBytesMax) this.#overloaded();
+  }
+
+  #unstage(): void {
+    if (this.#staged === undefined) return;
+    this.#engine.staging.sizeBytes -= this.#staged.bytes.length;
+    this.#staged = undefined;
+  }
+
+  /** The body is complete. State may have changed while it came: what holds now decides. */
+  #queue(lastChunk: Uint8Array): void {
     const engine = this.#engine;
     // Another request may have made the session meanwhile.
     const known = this.session ?? engine.registry.find(this.#head.id);
     const state = known === undefined ? engine.gate.intakeRefusal : stateRefusal(engine, known);
-    const refusal = state ?? (this.#shard.isFull ? overloadedRefusal : undefined);
-    if (refusal !== undefined) return this.#refuse(refusal);
+    if (state !== undefined) return this.#refuse(state);
+    const shard = known === undefined ? engine.shardOfId(this.#head.id) : engine.shardOf(known);
+    this.offset = shard.isFull ? -1 : shard.slab.reserve(this.sizeBytes);
+    if (this.offset < 0) return this.#overloaded();
+    const staged = this.#staged;
+    if (staged !== undefined) shard.slab.bytes.set(staged.bytes.subarray(0, staged.length), this.offset);
+    shard.slab.bytes.set(lastChunk, this.offset + (staged?.length ?? 0));
+    this.#unstage();
     this.session = known ?? createFor(engine, this.#head, this.#response);
-    this.#isQueued = true;
     this.receivedMs = engine.clock.nowMs();
-    this.#shard.enqueue(this);
+    shard.enqueue(this);
+  }
+
+  #overloaded(): void {
+    this.#engine.counters.overloadedCount++;
+    this.#refuse(overloadedRefusal);
   }
 
   #refuse(refusal: Refusal): void {
     this.#isAnswered = true;
-    if (!this.#isQueued) this.#releaseSlab();
+    this.#unstage();
     this.#engine.counters.bad_request++;
     if (!this.#isAborted) this.#response.cork(() => writeAnswer(this.#response, refusalAnswer(refusal)));
-  }
-
-  #releaseSlab(): void {
-    if (this.offset < 0) return;
-    this.#shard.slab.release(this.offset, this.sizeBytes);
-    this.offset = -1;
   }
 }
 
@@ -180,7 +190,7 @@ function createFor(engine: Engine, head: AppendHead, response: HttpResponse): Se
   return session;
 }
 
-function readHead(engine: Engine, bodyLimitBytes: number, response: HttpResponse, request: HttpRequest): AppendHead | Refusal {
+function readHead(engine: Engine, bodyLimitBytes: number, request: HttpRequest): AppendHead | Refusal {
   const idText = request.getParameter(0) ?? "";
   let session = engine.registry.find(idText);
   const id = session?.id ?? tryParseSessionId(idText);
@@ -207,7 +217,6 @@ function readHead(engine: Engine, bodyLimitBytes: number, response: HttpResponse
   if (key !== "" && !isGoodKey(key)) return keyRefusal;
   const state = session === undefined ? engine.gate.intakeRefusal : stateRefusal(engine, session);
   if (state !== undefined) return state;
-  void response;
   return { session, bodyKind: kind, encoding, sizeBytes, key: key === "" ? "" : key, synced: ack === "synced", create, id };
 }
 

@@ -45,6 +45,7 @@ function engineReadings(engine: Engine): Reading[] {
     { name: "batches_overloaded_total", help: "Batches refused with 429", read: () => counters.overloadedCount },
     { name: "entries_stored_total", help: "Entries acknowledged", read: () => counters.storedEntryCount },
     { name: "body_bytes_stored_total", help: "Bytes of bodies acknowledged", read: () => counters.storedSizeBytes },
+    { name: "staged_bytes", help: "Bodies that are still arriving", read: () => engine.staging.sizeBytes },
     { name: "queries_waiting", help: "Reads that wait for a query thread", read: () => engine.query.waitingCount },
     { name: "ready", help: "1 when /readyz is 200", read: () => (engine.gate.notReadyReason === undefined ? 1 : 0) },
   ];
