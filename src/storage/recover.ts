@@ -36,6 +36,8 @@ export interface RecoveredSession {
   readonly damage: readonly SeqRange[];
   /** Bytes of torn writes that were cut. */
   readonly cutBytes: number;
+  /** Why nothing may be appended, also in `tail`; undefined: it may. */
+  readonly readOnly: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -114,6 +116,7 @@ function summarise(
     lastEntryTimeMs: end?.lastTimeMs,
     damage: notes.damage,
     cutBytes: notes.cutBytes,
+    readOnly: notes.readOnly,
     warnings: notes.warnings,
   };
 }
