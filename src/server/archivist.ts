@@ -48,6 +48,8 @@ export class Archivist {
   async #rewrite(session: Session, task: "archive" | "restore"): Promise<Rewritten | Refusal> {
     if (session.isActive) return refuse("session_active", `Session ${session.id} is active: end it first.`);
     if (session.busy !== undefined) return busyRefusal(session);
+    // Where its log ends is not known: nothing may be written behind it.
+    if (session.readOnly !== undefined) return refuse("storage_unavailable", session.readOnly);
     session.busy = task;
     try {
       const refusal = await this.#engine.releaseFiles(session);

@@ -13,6 +13,9 @@ export class Counters {
   duplicateBatchCount = 0;
   refusedBatchCount = 0;
   overloadedCount = 0;
+  /** Found at start: bytes of torn writes that were cut, ranges of entries that can not be read. */
+  cutSizeBytes = 0;
+  damagedRangeCount = 0;
   /** Live. */
   deltaCount = 0;
   deltaSizeBytes = 0;

@@ -47,6 +47,8 @@ function engineReadings(engine: Engine): Reading[] {
     { name: "body_bytes_stored_total", help: "Bytes of bodies acknowledged", read: () => counters.storedSizeBytes },
     { name: "staged_bytes", help: "Bodies that are still arriving", read: () => engine.staging.sizeBytes },
     { name: "queries_waiting", help: "Reads that wait for a query thread", read: () => engine.query.waitingCount },
+    { name: "torn_bytes_cut_total", help: "Bytes of torn writes cut at start", read: () => counters.cutSizeBytes },
+    { name: "damaged_ranges_total", help: "Ranges of entries found unreadable at start", read: () => counters.damagedRangeCount },
     { name: "ready", help: "1 when /readyz is 200", read: () => (engine.gate.notReadyReason === undefined ? 1 : 0) },
   ];
 }

@@ -1,6 +1,6 @@
 /** Start: brings every session of the data directory back, and ends those that were active when the last server went. */
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
-import type { SegmentInfo, SessionRecord, SessionTail, Trust } from "../storage/types.ts";
+import type { SegmentInfo, SeqRange, SessionRecord, SessionTail, Trust } from "../storage/types.ts";
 import type { Engine } from "./engine.ts";
 import type { Session } from "./session.ts";
 
@@ -12,7 +12,8 @@ export interface RecoveredSession {
   readonly segments: readonly SegmentInfo[];
   readonly first: number;
   readonly lastEntryTimeMs: number | undefined;
-  readonly readOnly: string | undefined;
+  readonly cutBytes: number;
+  readonly damage: readonly SeqRange[];
   readonly warnings: readonly string[];
 }
 
@@ -41,6 +42,10 @@ export async function endLeftovers(engine: Engine): Promise<void> {
 
 function register(engine: Engine, found: RecoveredSession): void {
   for (const warning of found.warnings) engine.log.warn({ session: found.id }, warning);
+  engine.counters.cutSizeBytes += found.cutBytes;
+  engine.counters.damagedRangeCount += found.damage.length;
+  if (found.cutBytes > 0) engine.log.warn({ session: found.id, bytes: found.cutBytes }, "A torn write was cut");
+  for (const range of found.damage) engine.log.error({ session: found.id, ...range }, "Entries of a damaged file can't be read");
   const id = tryParseSessionId(found.id);
   if (id === undefined || (found.record === undefined && found.segments.length === 0)) return;
   const lastMs =
@@ -49,7 +54,6 @@ function register(engine: Engine, found: RecoveredSession): void {
   session.tail = found.tail;
   session.segments = found.segments;
   session.first = found.first;
-  session.readOnly = found.readOnly;
 }
 
 /** A session whose session.json was lost still has its entries: what is known of it is that it was active. */

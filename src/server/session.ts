@@ -32,8 +32,6 @@ export class Session {
   isSelf = false;
   /** The generation of the shard's worker that has adopted the session; -1: none. */
   adoptedGeneration = -1;
-  /** Why its files take no appends; undefined: they do. */
-  readOnly: string | undefined;
   /** Files are being archived, restored or removed: appends wait for nothing, they are refused or queued by the engine. */
   busy: "archive" | "restore" | "purge" | undefined;
   /** Batches that were taken in and not answered yet. */
@@ -58,6 +56,11 @@ export class Session {
 
   get head(): number {
     return this.tail.head;
+  }
+
+  /** Why its files take no appends; undefined: they do. */
+  get readOnly(): string | undefined {
+    return this.tail.readOnly;
   }
 
   get isActive(): boolean {
