@@ -37,8 +37,11 @@ async function demo(context: Context<Options>, files: string[]): Promise<void> {
       const result = await runDemo(server.url, sources, (done, total) => progress.update(done, total), signal);
       progress.stop();
       return { result, code: await server.stop(), serverTalk: server.talk() };
-    } finally {
+    } catch (error) {
       progress.stop();
+      if (signal.aborted) throw error;
+      throw new CommandError(`${(error as Error).message}\n${server.talk()}`);
+    } finally {
       await server.stop();
     }
   });

@@ -18,17 +18,38 @@ async function status(context: Context<ClientOptions>): Promise<void> {
   const { out, options, signal } = context;
   const stats = await clientOf(context).stats({ signal });
   if (options.json) return out.json(stats);
-  const rows = rowsOf(stats, "").map(([name, value]) => [out.paint("dim", name), value]);
-  await out.line([`server ${options.url}`, ...tableLines(rows)].join("\n"));
+  const lines = [`server ${options.url}`, ...groupLines(context, "", stats)];
+  for (const [name, value] of Object.entries(stats)) {
+    if (isObject(value)) lines.push("", ...groupLines(context, titleOf(name), value));
+    else if (Array.isArray(value)) lines.push("", ...listLines(context, titleOf(name), value.filter(isObject)));
+  }
+  await out.line(lines.join("\n"));
 }
 
-/** One row per plain value; objects lead their members: `counters.read`. */
-function rowsOf(value: Readonly<Record<string, unknown>>, prefix: string): [string, string][] {
-  return Object.entries(value).flatMap(([name, member]): [string, string][] => {
-    const path = prefix + name;
-    if (typeof member === "object" && member !== null) return rowsOf(member as Record<string, unknown>, `${path}.`);
-    return [[path.replaceAll("_", " "), textOf(name, member)]];
-  });
+type Members = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Members {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The plain members of an object, one a line. */
+function groupLines({ out }: Context<ClientOptions>, title: string, members: Members): string[] {
+  const rows = Object.entries(members)
+    .filter(([, value]) => typeof value !== "object")
+    .map(([name, value]) => [out.paint("dim", titleOf(name)), textOf(title === "memory" ? `${name}_bytes` : name, value)]);
+  return title === "" ? tableLines(rows) : [out.paint("bold", title), ...tableLines(rows)];
+}
+
+/** Objects alike as a table. */
+function listLines({ out }: Context<ClientOptions>, title: string, items: readonly Members[]): string[] {
+  const names = Object.keys(items[0] ?? {});
+  const rows = items.map((item) => names.map((name) => textOf(name, item[name])));
+  const right = names.map((_, column) => column);
+  return [out.paint("bold", title), ...tableLines([names.map(titleOf), ...rows], right)];
+}
+
+function titleOf(name: string): string {
+  return name.replaceAll("_", " ");
 }
 
 /** The unit stands at the end of a name. */
