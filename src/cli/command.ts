@@ -94,9 +94,9 @@ export function run<O extends object, A extends unknown[]>(
   });
 }
 
-/** Returns the client for the server that the options name. */
+/** Returns the client for the server that the options name; a person who waits hears of trouble at once. */
 export function clientOf(context: Context<ClientOptions>, options: { readonly retryForMs?: number } = {}): TailraceClient {
-  return new TailraceClient({ url: context.options.url, ...options });
+  return new TailraceClient({ url: context.options.url, retryForMs: 0, ...options });
 }
 
 /** Returns the exit code for what a command threw, and says why on standard error. */

@@ -58,10 +58,18 @@ function packageVersion(): string {
 
 /** Runs the program and returns its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
+  forgetEmptySettings(process.env);
   try {
     await createProgram().parseAsync(argv as string[]);
     return exitCodes.done;
   } catch (error) {
     return exitCodeOf(error);
+  }
+}
+
+/** `TAILRACE_URL= tailrace ls` means the default, not an empty address. */
+function forgetEmptySettings(environment: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (name.startsWith("TAILRACE_") && value === "") delete environment[name];
   }
 }

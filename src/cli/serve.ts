@@ -1,11 +1,10 @@
 /** `tailrace serve`: starts the server and stops it on a signal. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { StartError, startServer } from "../server/server.ts";
-import { parseSettings, settingsFromEnvironment, settingsSchema } from "../server/settings.ts";
+import type { Settings } from "../server/settings.ts";
 import { addExamples, CommandError, UsageError } from "./command.ts";
 
-const flagTexts: Readonly<Record<string, string>> = {
+const flagTexts: Readonly<Record<keyof Settings, string>> = {
   host: "address to listen on",
   port: "port to listen on; 0 picks a free one",
   dataDir: "directory of sessions and segments",
@@ -37,16 +36,19 @@ export function registerServe(program: Command): void {
     .command("serve")
     .description("start the server")
     .option("--config <file>", "settings as JSON, keys like the flags");
-  for (const key of Object.keys(settingsSchema.shape)) {
+  for (const [key, text] of Object.entries(flagTexts)) {
     const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (key === "testHooks") command.option(`--${flag}`, flagTexts[key]);
-    else command.option(`--${flag} <value>`, flagTexts[key] ?? "");
+    if (key === "testHooks") command.option(`--${flag}`, text);
+    else command.option(`--${flag} <value>`, text);
   }
   addExamples(command, ["tailrace serve", "tailrace serve --port 0 --data-dir /var/lib/tailrace --retain-bytes 50GiB"]);
   command.action(async (flags: Record<string, unknown>) => serve(flags));
 }
 
 async function serve(flags: Record<string, unknown>): Promise<void> {
+  // Loaded here, so that the other commands start without the server's libraries.
+  const { StartError, startServer } = await import("../server/server.ts");
+  const { parseSettings, settingsFromEnvironment } = await import("../server/settings.ts");
   const { config, ...given } = flags;
   const raw = { ...(typeof config === "string" ? readConfig(config) : {}), ...settingsFromEnvironment(process.env), ...given };
   const parsed = parseSettings(raw);

@@ -45,8 +45,8 @@ const goneAfterMsDefault = 60_000;
 const pollWaitMs = 20_000;
 /** Entries that wait for a slow reader before the flow is paused; about 10 MB of usual log. */
 const waitingCountMax = 20_000;
-/** Attempts at a WebSocket, while plain HTTP works, after which polling takes over. */
-const socketAttemptCountMax = 2;
+/** Failures of the WebSocket while plain requests work, after which polling takes over. */
+const socketFailureCountMax = 2;
 const resumeCheckMs = 500;
 
 type Phase = "ended" | "gone" | "unsupported";
@@ -185,6 +185,10 @@ class ConnectionWatch {
   readonly #queue: EventQueue<LiveEvent>;
   #isLost = false;
   #wasOpen = false;
+  /** Whether the break was told, so that it is told once. */
+  #isTold = false;
+  /** Failures of the socket while the server was ready. */
+  #blockedCount = 0;
   #cancelGone = () => {};
 
   constructor(course: Course, queue: EventQueue<LiveEvent>) {
@@ -193,12 +197,13 @@ class ConnectionWatch {
   }
 
   changed(state: LiveState): void {
-    if (state.kind === "waiting") this.#lost(state.attempt, state.reason);
+    if (state.kind === "waiting") this.#lost(state.reason);
   }
 
   subscribed(): void {
     this.#cancelGone();
     this.#isLost = false;
+    this.#isTold = false;
     this.#wasOpen = true;
     this.#queue.push({ type: "connected", via: "websocket" });
   }
@@ -207,22 +212,30 @@ class ConnectionWatch {
     this.#cancelGone();
   }
 
-  #lost(attempt: number, reason: string): void {
+  #lost(reason: string): void {
     const { clock, goneAfterMs } = this.#course;
     if (!this.#isLost) {
       this.#isLost = true;
-      this.#course.wasLost ||= this.#wasOpen;
-      if (this.#wasOpen) this.#queue.push({ type: "lost", reason });
       this.#cancelGone = clock.after(goneAfterMs, () => this.#queue.push({ type: "gone", reason }));
+      if (this.#wasOpen) this.#tell(reason);
     }
-    if (!this.#wasOpen && attempt >= socketAttemptCountMax) this.#probe();
+    if (!this.#wasOpen) this.#probe(reason);
   }
 
-  /** Sockets that fail where plain requests work: something between does not let them through. */
-  #probe(): void {
+  #tell(reason: string): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#course.wasLost = true;
+    this.#queue.push({ type: "lost", reason });
+  }
+
+  /** Sockets that fail where plain requests work, more than once: something between does not let them through. */
+  #probe(reason: string): void {
     this.#course.client.isReady({ signal: this.#course.options.signal }).then(
       (isReady) => {
-        if (isReady && this.#isLost) this.#queue.push({ type: "unsupported" });
+        if (!this.#isLost) return;
+        if (!isReady) this.#tell(reason);
+        else if (++this.#blockedCount >= socketFailureCountMax) this.#queue.push({ type: "unsupported" });
       },
       (error) => this.#queue.fail(error),
     );
@@ -242,9 +255,11 @@ async function* followPolling(course: Course): AsyncGenerator<FollowEvent, Phase
       poll = await pollOnce(course, isConnected ? pollWaitMs : 0);
     } catch (error) {
       if (!(error instanceof TailraceError && error.isTransient)) throw error;
-      if (attempt++ === 0) lostAtMs = startMs;
-      if (isConnected) yield { type: "lost", reason: error.message };
-      course.wasLost ||= isConnected;
+      if (attempt++ === 0) {
+        lostAtMs = startMs;
+        course.wasLost = true;
+        yield { type: "lost", reason: error.message };
+      }
       isConnected = false;
       course.reason = error.message;
       if (clock.monotonicMs() - lostAtMs >= course.goneAfterMs) return "gone";

@@ -150,6 +150,7 @@ export function pageHeaders(page: Page, session: PageSession): Record<string, st
     "tailrace-cursor": String(page.cursor),
     "tailrace-head": String(session.head),
     "tailrace-first": String(session.first),
+    "tailrace-count": String(page.count),
     "tailrace-more": String(page.cursor < session.head),
     ...(page.gap === undefined ? {} : { "tailrace-gap": `${page.gap.from}-${page.gap.to}` }),
   };

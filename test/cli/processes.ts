@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
@@ -85,25 +86,29 @@ export function startCommand(command: string, args: readonly string[], options: 
 export class Bench {
   server!: ServerProcess;
   client!: TailraceClient;
+  #port = 0;
   readonly directory = mkdtempSync(join(tmpdir(), "tailrace-test-"));
 
   get dataDir(): string {
     return join(this.directory, "data");
   }
 
-  async start(args: readonly string[] = []): Promise<void> {
-    this.server = await startServer(this.dataDir, args);
+  async start(): Promise<void> {
+    // Chosen here and not by the server: a port that it picked itself cannot be taken again at once.
+    this.#port ||= await freePort();
+    this.server = await startServer(this.dataDir, ["--port", String(this.#port)]);
     this.client = new TailraceClient({ url: this.server.url });
   }
 
   /** Starts again where it was, as after a power cut. */
   async restart(): Promise<void> {
     await this.kill();
-    await this.start(["--port", new URL(this.server.url).port]);
+    await this.start();
   }
 
   async kill(): Promise<void> {
     const { child } = this.server;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
@@ -149,11 +154,20 @@ export class Bench {
 }
 
 /** Gives a test file its server. */
-export function useServer(args: readonly string[] = []): Bench {
+export function useServer(): Bench {
   const bench = new Bench();
-  before(() => bench.start(args));
+  before(() => bench.start());
   after(() => bench.stop());
   return bench;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 /** Returns the lines of a text. */

@@ -130,6 +130,7 @@ test("a page of JSON has the envelope of the contract", () => {
     "tailrace-cursor": "11",
     "tailrace-head": "12",
     "tailrace-first": "11",
+    "tailrace-count": "1",
     "tailrace-more": "true",
   });
 });

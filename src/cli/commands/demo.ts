@@ -1,7 +1,7 @@
 /** `tailrace demo` (npm run demo): shows and proves the main job on this machine. */
 import type { Command } from "commander";
 import { addExamples, CommandError, type Context, run } from "../command.ts";
-import { type DemoResult, runDemo } from "../demo/demo.ts";
+import type { DemoResult } from "../demo/demo.ts";
 import { startServer, withTemporaryDirectory } from "../demo/server-process.ts";
 import { fileSource, generatedSource, type Source } from "../demo/sources.ts";
 import { countText, durationText, sizeText } from "../format.ts";
@@ -30,6 +30,7 @@ export function registerDemo(program: Command): void {
 async function demo(context: Context<Options>, files: string[]): Promise<void> {
   const { out, talk, options, signal } = context;
   const sources = files.length > 0 ? await Promise.all(files.map(fileSource)) : generatedSources();
+  const { runDemo } = await import("../demo/demo.ts");
   const { result, code, serverTalk } = await withTemporaryDirectory(async (directory) => {
     const server = await startServer(directory);
     const progress = await startProgress(talk, "demo", "entries");

@@ -6,7 +6,6 @@ import type { EntryObject, FilterInput, Gap } from "../../wire/api.ts";
 import { durationMs, levelName, wholeNumber } from "../arguments.ts";
 import { type ClientOptions, type Context, clientCommand, clientOf, run } from "../command.ts";
 import { entryLine, highlightOf } from "../format.ts";
-import { openNodeSocket } from "../node-socket.ts";
 import { newestPages, selfSession } from "../read.ts";
 import { resolveSession } from "../session-argument.ts";
 
@@ -89,6 +88,7 @@ async function followFrom(
   filter: FilterInput,
 ): Promise<void> {
   const { options, signal } = context;
+  const { openNodeSocket } = await import("../node-socket.ts");
   const events = follow(client, {
     session,
     cursor,
