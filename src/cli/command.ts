@@ -34,6 +34,8 @@ export interface ClientOptions {
 /** One run of a command. */
 export interface Context<O> {
   readonly options: O;
+  /** What the file of `--config` holds. */
+  readonly config: Readonly<Record<string, unknown>>;
   /** Data. */
   readonly out: Output;
   /** Everything else. */
@@ -76,15 +78,17 @@ export function addExamples(command: Command, examples: readonly string[]): Comm
 export function run<O extends object, A extends unknown[]>(
   command: Command,
   action: (context: Context<O>, ...args: A) => Promise<void>,
+  { catchesInterrupt = true }: { readonly catchesInterrupt?: boolean } = {},
 ): Command {
   return command.action(async (...values: unknown[]) => {
-    applyConfig(command);
+    const config = configOf(command);
+    applyConfig(command, config);
     const controller = new AbortController();
     const out = new Output(process.stdout, process.env);
     const talk = new Output(process.stderr, process.env);
     watchPipes(controller);
-    watchInterrupt(controller);
-    const context = { options: command.opts() as O, out, talk, signal: controller.signal };
+    if (catchesInterrupt) watchInterrupt(controller);
+    const context = { options: command.opts() as O, config, out, talk, signal: controller.signal };
     try {
       await action(context, ...(values.slice(0, command.registeredArguments.length) as A));
       if (controller.signal.reason instanceof Interrupted) throw controller.signal.reason;
@@ -137,10 +141,19 @@ function watchInterrupt(controller: AbortController): void {
   });
 }
 
-function applyConfig(command: Command): void {
+/** Returns a setting that is no flag of this command: environment over file. */
+export function configured(context: Context<object>, key: string): string | undefined {
+  const name = `TAILRACE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  const value = process.env[name] ?? context.config[key];
+  return value === undefined ? undefined : String(value);
+}
+
+function configOf(command: Command): Record<string, unknown> {
   const file = command.opts()["config"] as string | undefined;
-  if (file === undefined) return;
-  const config = readConfig(file);
+  return file === undefined ? {} : readConfig(file);
+}
+
+function applyConfig(command: Command, config: Readonly<Record<string, unknown>>): void {
   for (const option of command.options) {
     const key = option.attributeName();
     const source = command.getOptionValueSource(key);

@@ -15,6 +15,7 @@ import { registerShow } from "./commands/show.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerTail } from "./commands/tail.ts";
 import { registerUi } from "./commands/ui.ts";
+import { registerVerify } from "./commands/verify.ts";
 import { registerServe } from "./serve.ts";
 
 /** Makes the program with all its commands. */
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   registerArchive(program);
   registerRestore(program);
   registerPrune(program);
+  registerVerify(program);
   registerUi(program);
   registerCompletion(program);
   registerDemo(program);

@@ -19,7 +19,6 @@ export async function startProgress(talk: Output, label: string, unit: string): 
       format: `${label} {bar} {percentage} % | {value} of {total} ${unit} | {duration_formatted}`,
       stream: talk.stream,
       barsize: 30,
-      hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
     },

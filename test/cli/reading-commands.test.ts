@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -179,4 +179,31 @@ test("export to a place that cannot be written fails and leaves nothing", async 
   const { code, stderr } = await bench.run(["export", id, "-o", file]);
   assert.equal(code, 1);
   assert.match(stderr, /ENOENT/);
+});
+
+test("verify checks a data directory without a server: 0 when all is well, 1 with a report when not", async () => {
+  const id = await bench.session(Array.from({ length: 500 }, (_, index) => `entry ${index}`));
+  await bench.client.endSession(id);
+  await bench.server.stop();
+  const whole = await bench.run(["verify", bench.dataDir]);
+  assert.equal(whole.code, 0, whole.stderr);
+  assert.match(whole.stdout, /^\d+ sessions, .* entries, .* checked in/m);
+  const directory = join(bench.dataDir, "sessions", id);
+  const segment = join(directory, readdirSync(directory).find((name) => name.endsWith(".log")) ?? "");
+  const bytes = readFileSync(segment);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  writeFileSync(segment, bytes);
+  const damaged = await bench.run(["verify"], { env: { TAILRACE_DATA_DIR: bench.dataDir } });
+  assert.equal(damaged.code, 1);
+  assert.match(damaged.stdout, new RegExp(`^damaged .*${id}`, "m"));
+  assert.match(damaged.stderr, /damaged/);
+  const config = join(bench.directory, "verify.json");
+  writeFileSync(config, JSON.stringify({ dataDir: bench.dataDir }));
+  const report = await bench.run(["verify", "--json", "--config", config]);
+  assert.equal(report.code, 1);
+  const { damaged: isDamaged, findings } = JSON.parse(report.stdout) as { damaged: boolean; findings: string[] };
+  assert.ok(isDamaged && findings.length > 0);
+  assert.equal((await bench.run(["verify", join(bench.directory, "missing")])).code, 1);
+  await bench.start();
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { waitingClock } from "../../base/clock.ts";
 
 export interface ServerProcess {
   readonly url: string;
@@ -60,10 +61,10 @@ async function readyUrl(child: ChildProcess): Promise<string | undefined> {
 
 async function stopServer(child: ChildProcess): Promise<number | undefined> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? undefined;
-  const timer = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
+  const cancelKill = waitingClock.after(stopMsMax, () => child.kill("SIGKILL"));
   const exit = once(child, "exit");
   child.kill("SIGTERM");
   const [code] = (await exit) as [number | null];
-  clearTimeout(timer);
+  cancelKill();
   return code ?? undefined;
 }
