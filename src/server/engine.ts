@@ -173,6 +173,7 @@ export class Engine implements ShardEvents {
 
   /** Replaces the metadata and any other given member. */
   async replace(session: Session, input: SessionInput): Promise<Refusal | undefined> {
+    if (session.busy !== undefined) return busyRefusal(session);
     const record = { ...session.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? {} };
     this.registry.setRecord(session, this.#updated(session, record, false));
     const refusal = await this.writeRecord(session);
@@ -279,6 +280,7 @@ export class Engine implements ShardEvents {
   }
 
   #control(session: Session, kind: number, document: unknown): Promise<Refusal | undefined> {
+    if (session.busy === "purge" && kind !== itemKind.purge) return Promise.resolve(busyRefusal(session));
     return new Promise((resolve) => this.shardOf(session).enqueue(this.#batchOf(session, kind, document, resolve)));
   }
 
@@ -325,6 +327,8 @@ export class Engine implements ShardEvents {
     assert(session.waitingCount === 0, "a session that is forgotten has no batch waiting");
     session.dropResident();
     this.registry.remove(session);
+    session.isRemoved = true;
+    for (const listener of session.listeners) listener.onPublished(session);
     for (const listener of this.listeners) listener.onSessionRemoved(session);
   }
 }

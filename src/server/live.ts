@@ -121,6 +121,7 @@ export class Live implements EngineListener {
     const { session, sink } = follower;
     if (follower.isOver) return;
     if (sink.room() <= 0) return this.#wait(follower);
+    if (session.isRemoved) return this.#finish(follower, session.head);
     if (follower.isSkipping) this.#skip(follower);
     if (follower.cursor + 1 < session.first) this.#gap(follower, session.first - 1, "expired");
     if (follower.cursor >= session.head) return this.#atHead(follower);
@@ -188,8 +189,14 @@ export class Live implements EngineListener {
     const { session } = follower;
     // The end entry comes last: while it is queued the session is not over for its readers.
     if (session.isActive || session.waitingCount > 0) return;
+    this.#finish(follower, follower.cursor);
+  }
+
+  /** The last message; entries up to `head` that are not there any more are a gap before it. */
+  #finish(follower: Follower, head: number): void {
+    if (follower.cursor < head) this.#gap(follower, head, "expired");
     this.unfollow(follower);
-    follower.sink.ended(follower.cursor, session.record.end_reason ?? "");
+    follower.sink.ended(follower.cursor, follower.session.record.end_reason ?? "");
   }
 }
 

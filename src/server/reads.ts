@@ -6,6 +6,7 @@ import type { SegmentInfo } from "../storage/types.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { type Page, PageBuilder, type PageFormat, type PageGap } from "../wire/page.ts";
 import type { Engine } from "./engine.ts";
+import { sessionNotFound } from "./intake.ts";
 import { isRefusal } from "./query-input.ts";
 import type { ReadFilter, ReadQuery } from "./read-input.ts";
 import type { Session } from "./session.ts";
@@ -74,21 +75,21 @@ export class Reads {
     if (this.#engine.query.waitingCount >= limits.queryWaitingCountMax) return queriesFullRefusal;
     for (let attempt = 1; ; attempt++) {
       const { segments } = session;
-      try {
-        return await this.#engine.query.run<Result | Refusal>(name, { ...task, id: session.id, segments });
-      } catch (error) {
-        if (attempt < 3 && segments !== session.segments) continue;
-        this.#engine.log.error({ err: error, session: session.id, task: name }, "A read failed");
-        return refuse("storage_unavailable", `The session's files could not be read: ${(error as Error).message}`, {
-          retryAfterSeconds: 1,
-        });
-      }
+      const found = await this.#engine.query
+        .run<Result | Refusal>(name, { ...task, id: session.id, segments })
+        .catch((error: unknown) => error as Error);
+      if (!(found instanceof Error) && !isRefusal(found)) return found;
+      if (session.isRemoved) return sessionNotFound(session.id);
+      if (attempt < 3 && segments !== session.segments) continue;
+      this.#engine.log.error({ err: found, session: session.id, task: name }, "A read failed");
+      if (isRefusal(found)) return found;
+      return refuse("storage_unavailable", `The session's files could not be read: ${found.message}`, { retryAfterSeconds: 1 });
     }
   }
 
-  /** Resolves when the session has entries behind `cursor`, or after `ms`. */
+  /** Resolves when the session has entries behind `cursor`, when it is removed, or after `ms`. */
   waitForMore(session: Session, cursor: number, ms: number): Promise<void> {
-    if (session.head > cursor) return Promise.resolve();
+    if (session.head > cursor || session.isRemoved) return Promise.resolve();
     this.#waitingCount++;
     return new Promise((resolve) => {
       const finish = () => {
@@ -99,7 +100,7 @@ export class Reads {
       };
       const listener = {
         onPublished: () => {
-          if (session.head > cursor) finish();
+          if (session.head > cursor || session.isRemoved) finish();
         },
       };
       const cancel = this.#engine.clock.after(ms, finish);

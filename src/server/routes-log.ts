@@ -4,6 +4,7 @@ import { refuse } from "../wire/outcome.ts";
 import { type PageGap, pageBody, pageContentType, pageHeaders } from "../wire/page.ts";
 import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
+import { sessionNotFound } from "./intake.ts";
 import { isRefusal, wholeNumber } from "./query-input.ts";
 import { parseFilter, parseReadQuery, type ReadQuery } from "./read-input.ts";
 import type { Reads } from "./reads.ts";
@@ -46,6 +47,7 @@ async function readLog(engine: Engine, reads: Reads, exchange: Exchange, session
     // What did not match need not be looked at again.
     start = { kind: "cursor", cursor: page.cursor };
     await reads.waitForMore(session, page.cursor, leftMs);
+    if (session.isRemoved) return refusalAnswer(sessionNotFound(session.id));
   }
 }
 

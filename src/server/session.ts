@@ -12,7 +12,7 @@ export interface ResidentBlock extends RingBlock {
   readonly count: number;
 }
 
-/** Told after each publication and each change of state; must not throw and must not publish. */
+/** Told after each publication, each change of state and the removal; must not throw and must not publish. */
 export interface SessionListener {
   onPublished(session: Session): void;
 }
@@ -34,6 +34,8 @@ export class Session {
   adoptedGeneration = -1;
   /** Files are being archived, restored or removed: appends wait for nothing, they are refused or queued by the engine. */
   busy: "archive" | "restore" | "purge" | undefined;
+  /** The session and its data are gone; who still holds on to it lets go. */
+  isRemoved = false;
   /** Batches that were taken in and not answered yet. */
   waitingCount = 0;
   readonly listeners = new Set<SessionListener>();
