@@ -170,10 +170,13 @@ export async function serverFor(t: TestContext, options: ServerOptions = {}): Pr
   return server;
 }
 
-/** A server that all tests of a file share: started before the first, ended after the last. */
-export function sharedServer(options: ServerOptions = {}): TestServer {
+/** A server that all tests of a file share: started before the first, ended after the last. `prepare` runs in between. */
+export function sharedServer(options: ServerOptions = {}, prepare?: (server: TestServer) => Promise<void>): TestServer {
   const server = new TestServer(options);
-  before(() => server.start());
+  before(async () => {
+    await server.start();
+    await prepare?.(server);
+  });
   after(() => server.close());
   return server;
 }
