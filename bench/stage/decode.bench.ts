@@ -1,5 +1,6 @@
 /** Stage decode: each form of a batch beside `toString` and `JSON.parse` of the same entries in the same run. */
 import { EntryColumns } from "#src/record/columns.hot.ts";
+import { encodePayload, payloadSizeBytes } from "#src/record/encode-payload.hot.ts";
 import { Renderer } from "#src/record/render.hot.ts";
 import { bodyKind } from "#src/wire/body-kind.ts";
 import { decode } from "#src/wire/decode.ts";
@@ -36,6 +37,8 @@ function cases(): StageCase[] {
     decodeRow("ndjson pino", bodyKind.ndjson, pino.join("\n")),
     parseRow("JSON.parse escaped", array(escaped)),
     decodeRow("json escaped", bodyKind.json, array(escaped)),
+    batchRow("binary plain", array(plain), true),
+    batchRow("binary structured, rendered", array(structured), false),
     decodeRow("text", bodyKind.text, plain.map((_, index) => messageOf(index)).join("\n")),
   ];
 }
@@ -45,9 +48,18 @@ function parseRow(name: string, text: string): StageCase {
   return { name, count: entryCount, sizeBytes: body.length, run: () => JSON.parse(body.toString("utf8")).length };
 }
 
+/** The same entries as a LogBatch. */
+function batchRow(name: string, json: string, hasText: boolean): StageCase {
+  const columns = new EntryColumns();
+  decode(bodyKind.json, Buffer.from(json), 0, Buffer.byteLength(json), context, columns);
+  const payload = new Uint8Array(payloadSizeBytes(columns, false, hasText));
+  encodePayload(columns, 0, undefined, payload, 0, hasText);
+  return decodeRow(name, bodyKind.flatbuffers, payload);
+}
+
 /** The body lies in shared memory, as it does in a worker. */
-function decodeRow(name: string, kind: number, text: string, count = entryCount): StageCase {
-  const bytes = Buffer.from(text);
+function decodeRow(name: string, kind: number, source: string | Uint8Array, count = entryCount): StageCase {
+  const bytes = Buffer.from(source as string);
   const body = new Uint8Array(new SharedArrayBuffer(bytes.length + 64));
   body.set(bytes, 8);
   const columns = new EntryColumns();

@@ -233,9 +233,14 @@ export class EntryDecoder {
     if (next > scanner.stop) return scanner.fail(fault.tooLarge, scanner.stop);
     const others = this.#others;
     if (this.#otherCount > 0) putByte(others, comma);
-    appendWords(others, scanner.view, this.nameStart - 1, this.nameEnd + 1);
-    putByte(others, colon);
-    scanner.copyValue(at, next, others);
+    if (at === this.nameEnd + 2 && !scanner.spaced) {
+      // Nothing but the colon stands between name and value.
+      appendWords(others, scanner.view, this.nameStart - 1, next);
+    } else {
+      appendWords(others, scanner.view, this.nameStart - 1, this.nameEnd + 1);
+      putByte(others, colon);
+      scanner.copyValue(at, next, others);
+    }
     this.#otherCount++;
     return next;
   }
