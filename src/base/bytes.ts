@@ -86,6 +86,12 @@ export class ByteColumn {
     this.view = new DataView(grown.buffer);
   }
 
+  /** Appends one byte. */
+  push(byte: number): void {
+    if (this.length === this.bytes.length) this.reserve(1);
+    this.bytes[this.length++] = byte;
+  }
+
   /** Appends `source[start, end)`. Copied: the caller keeps it. */
   append(source: AnyBytes, start: number, end: number): void {
     const count = end - start;

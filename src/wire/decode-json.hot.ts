@@ -1,9 +1,8 @@
 /** Decodes a JSON body: one entry, an array of entries, or an object whose `entries` is such an array. */
-import { ByteColumn } from "../base/bytes.ts";
 import type { ColumnsMark, EntryColumns } from "../record/columns.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import type { EntryDecoder } from "./decode-entry.hot.ts";
-import { fault, type JsonScanner } from "./json-scan.hot.ts";
+import { fault, type JsonScanner, TextSpan } from "./json-scan.hot.ts";
 import { member, memberAt, memberOf } from "./members.hot.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 import { refusalOfEntry, refusalOfItem, refusalOfScan } from "./refusals.ts";
@@ -23,8 +22,8 @@ export class JsonDecoder {
   refusal: Refusal | undefined;
   readonly #scanner: JsonScanner;
   readonly #entries: EntryDecoder;
-  readonly #nameScratch = new ByteColumn(64);
-  /** The member that `#name` read last. */
+  readonly #name = new TextSpan();
+  /** The member that `#nameAt` read last. */
   #number = 0;
   #context!: DecodeContext;
   #columns!: EntryColumns;
@@ -121,7 +120,7 @@ export class JsonDecoder {
     let at = scanner.white(start + 1);
     if (bytes[at] === closeBrace) return this.#entry(start, 0);
     for (;;) {
-      at = this.#name(at);
+      at = this.#nameAt(at);
       if (at < 0) return -1;
       const number = this.#number;
       const isText = number === member.message || number === member.msg || number === member.format;
@@ -151,13 +150,14 @@ export class JsonDecoder {
   }
 
   /** Reads the name at `at` into `#number`; returns the position of its value. */
-  #name(at: number): number {
+  #nameAt(at: number): number {
     const scanner = this.#scanner;
     if (scanner.bytes[at] !== quote) return this.#fail(at);
     this.#number = memberAt(scanner.view, at + 1);
-    let next = scanner.readString(at + 1, this.#nameScratch);
+    const name = this.#name;
+    let next = scanner.readString(at + 1, name);
     if (next >= 0) {
-      if (scanner.escaped) this.#number = memberOf(scanner.source, scanner.sourceStart, scanner.sourceEnd);
+      if (scanner.escaped) this.#number = memberOf(name.bytes, name.start, name.end);
       next = scanner.colon(next);
     }
     if (next < 0) this.refusal = refusalOfScan(scanner);

@@ -6,16 +6,17 @@
  */
 import { isUtf8 } from "node:buffer";
 import { assert } from "../base/assert.ts";
-import type { AnyBytes, ByteColumn, OwnedBytes } from "../base/bytes.ts";
+import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 import { appendWords, wordOf, wordSlackBytes } from "../base/words.hot.ts";
+import { copyEscape, skipEscape } from "./json-escape.hot.ts";
 
 /** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */
 const padSizeBytes = 32;
 const capacityBytesInitial = 256 * 1024;
 /** A larger copy is let go at the next body that does not need it. */
 const keptSizeBytesMax = 16 * 1024 * 1024;
-
+/** Up to so many bytes a look for ASCII here is cheaper than a call out. */
 const smallSizeBytesMax = 1024;
 
 /** Why scanning stopped. */
@@ -37,23 +38,25 @@ const dot = 0x2e;
 const zero = 0x30;
 const colon = 0x3a;
 const backslash = 0x5c;
-const letterU = 0x75;
 
 const wordTrue = wordOf("true");
 const wordFals = wordOf("fals");
 const wordNull = wordOf("null");
 
-/** Bit n: `{`, `[` and the like at depth n is an array; 32 bits are what a small integer holds. */
+/** Which levels are arrays is kept in the bits of a small integer. */
 const depthLimit = 32;
-
-/** What stands behind a backslash for which character; 0: nothing may. `u` is another matter. */
-const escapes = new Uint8Array(256);
-for (const [name, character] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
-  escapes[(name as string).charCodeAt(0)] = (character as string).charCodeAt(0);
-}
 
 // Constants of this module: imported functions are looked up at every call.
 const { specialsOf, whichByte } = words;
+
+/** Text of a string: where it lies in the body, or written down when it had escapes. Valid until the span is read again. */
+export class TextSpan {
+  readonly written = new ByteColumn(256);
+  bytes: OwnedBytes = this.written.bytes;
+  view: DataView<ArrayBuffer> = this.written.view;
+  start = 0;
+  end = 0;
+}
 
 export class JsonScanner {
   /** The body lies at [begin, end). */
@@ -76,11 +79,6 @@ export class JsonScanner {
   escaped = false;
   /** Members of the object that was skipped last, nested ones not counted. */
   memberCount = 0;
-  /** The string that `readString` found: it lies in `source`, until the next read with the same scratch column. */
-  source: OwnedBytes = this.bytes;
-  sourceView: DataView<ArrayBuffer> = this.view;
-  sourceStart = 0;
-  sourceEnd = 0;
 
   /** Takes a private copy of `body[start, end)`, so that nothing moves under the scanner. */
   load(body: AnyBytes, start: number, end: number): void {
@@ -100,14 +98,11 @@ export class JsonScanner {
     this.end = size;
     this.stop = size;
     this.fault = fault.none;
-    this.source = this.bytes;
-    this.sourceView = this.view;
   }
 
   /** Whether the body is UTF-8. */
   isUtf8(): boolean {
     const { view, begin, end } = this;
-    // A call out costs more than looking at a small body here, which usually has ASCII only.
     if (end - begin > smallSizeBytesMax) return isUtf8(this.bytes.subarray(begin, end));
     let seen = 0;
     for (let at = begin; at < end; at += 4) seen |= view.getInt32(at, true);
@@ -157,31 +152,34 @@ export class JsonScanner {
       const byte = this.bytes[at]!;
       if (byte === quote) return at + 1;
       if (byte !== backslash) return this.fail(fault.syntax, at);
-      const next = this.#skipEscape(at);
-      if (next < 0) return -1;
+      const next = skipEscape(this.bytes, at);
+      if (next < 0) return this.fail(fault.syntax, at);
       this.escaped = true;
       at = next;
     }
   }
 
-  /** Finds the text of the string whose first character is at `at`; one with escapes is written to `scratch`. */
-  readString(at: number, scratch: ByteColumn): number {
+  /** Finds the text of the string whose first character is at `at`; one with escapes is written down in the span. */
+  readString(at: number, span: TextSpan): number {
     const next = this.skipString(at);
     if (next < 0) return -1;
     if (this.escaped) {
+      const written = span.written;
       if (next > this.stop) return this.fail(fault.tooLarge, this.stop);
-      scratch.length = 0;
-      scratch.reserve(next - at + wordSlackBytes);
-      this.copyString(at, scratch);
-      this.source = scratch.bytes;
-      this.sourceView = scratch.view;
-      this.sourceStart = 0;
-      this.sourceEnd = scratch.length;
+      written.length = 0;
+      written.reserve(next - at + wordSlackBytes);
+      this.copyString(at, written);
+      span.bytes = written.bytes;
+      span.view = written.view;
+      span.start = 0;
+      span.end = written.length;
     } else {
-      this.source = this.bytes;
-      this.sourceView = this.view;
-      this.sourceStart = at;
-      this.sourceEnd = next - 1;
+      if (span.bytes !== this.bytes) {
+        span.bytes = this.bytes;
+        span.view = this.view;
+      }
+      span.start = at;
+      span.end = next - 1;
     }
     return next;
   }
@@ -210,8 +208,9 @@ export class JsonScanner {
       const byte = this.bytes[at]!;
       if (byte === quote) return at + 1;
       if (byte !== backslash) return this.fail(fault.syntax, at);
-      at = this.#copyEscape(at, target);
-      if (at < 0) return -1;
+      const next = copyEscape(this.bytes, at, target);
+      if (next < 0) return this.fail(fault.syntax, at);
+      at = next;
       to = target.length;
     }
     return this.fail(stop < this.end ? fault.tooLarge : fault.syntax, stop);
@@ -331,71 +330,4 @@ export class JsonScanner {
     while ((bytes[at]! - zero) >>> 0 <= 9) at++;
     return at;
   }
-
-  /** Skips the escape whose backslash is at `at`. */
-  #skipEscape(at: number): number {
-    const name = this.bytes[at + 1]!;
-    if (name === letterU) return this.#hexOf(at + 2) < 0 ? this.fail(fault.syntax, at) : at + 6;
-    return escapes[name] === 0 ? this.fail(fault.syntax, at) : at + 2;
-  }
-
-  /** Appends the character of the escape at `at`: never more bytes than it has. */
-  #copyEscape(at: number, target: ByteColumn): number {
-    const bytes = this.bytes;
-    const name = bytes[at + 1]!;
-    if (name !== letterU) {
-      if (escapes[name] === 0) return this.fail(fault.syntax, at);
-      target.bytes[target.length++] = escapes[name]!;
-      return at + 2;
-    }
-    const unit = this.#hexOf(at + 2);
-    if (unit < 0) return this.fail(fault.syntax, at);
-    at += 6;
-    if (unit >= 0xd800 && unit < 0xdc00 && bytes[at] === backslash && bytes[at + 1] === letterU) {
-      const other = this.#hexOf(at + 2);
-      if (other >= 0xdc00 && other < 0xe000) {
-        putCodePoint(target, 0x10000 + ((unit - 0xd800) << 10) + (other - 0xdc00));
-        return at + 6;
-      }
-    }
-    putCodePoint(target, unit);
-    return at;
-  }
-
-  /** The number of four hexadecimal digits, or -1. */
-  #hexOf(at: number): number {
-    const bytes = this.bytes;
-    let value = 0;
-    for (let index = 0; index < 4; index++) {
-      const byte = bytes[at + index]!;
-      const letter = byte | 0x20;
-      if ((byte - zero) >>> 0 <= 9) value = value * 16 + byte - zero;
-      else if (letter >= 0x61 && letter <= 0x66) value = value * 16 + letter - 0x57;
-      else return -1;
-    }
-    return value;
-  }
-}
-
-/** Appends a code point in UTF-8, a surrogate like any other (WTF-8). */
-function putCodePoint(target: ByteColumn, point: number): void {
-  const bytes = target.bytes;
-  let at = target.length;
-  assert(at + 4 <= bytes.length, "room was reserved");
-  if (point < 0x80) {
-    bytes[at++] = point;
-  } else if (point < 0x800) {
-    bytes[at++] = 0xc0 | (point >> 6);
-    bytes[at++] = 0x80 | (point & 0x3f);
-  } else if (point < 0x10000) {
-    bytes[at++] = 0xe0 | (point >> 12);
-    bytes[at++] = 0x80 | ((point >> 6) & 0x3f);
-    bytes[at++] = 0x80 | (point & 0x3f);
-  } else {
-    bytes[at++] = 0xf0 | (point >> 18);
-    bytes[at++] = 0x80 | ((point >> 12) & 0x3f);
-    bytes[at++] = 0x80 | ((point >> 6) & 0x3f);
-    bytes[at++] = 0x80 | (point & 0x3f);
-  }
-  target.length = at;
 }
