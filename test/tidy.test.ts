@@ -25,7 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const capabilities: readonly (readonly [string, RegExp, RegExp])[] = [
   ["shared memory", /\bAtomics\b|new SharedArrayBuffer/, /^handoff\//],
   ["uWebSockets.js", /from "uWebSockets\.js"/, /^server\//],
-  ["piscina", /from "piscina"/, /^server\/pool\.ts$/],
+  ["piscina", /from "piscina"/, /^server\/pool\.ts$|^worker\/query-entry\.ts$/],
   ["thread identity", /\bparentPort\b|\bworkerData\b.*from|from "node:worker_threads"/, /^worker\/\w+-entry\.ts$/],
   ["the environment", /\bprocess\.env\b/, /^cli\/|^server\/settings\.ts$/],
   ["files", /from "node:fs(\/promises)?"/, /^storage\/|^cli\//],

@@ -49,7 +49,7 @@ export class Reads {
     return this.#waitingCount;
   }
 
-  /** Returns the page that `query` asks for. Its entries are valid until the next page is made: use them at once. */
+  /** Returns the page that `query` asks for; its entries are the caller's. */
   async page(session: Session, query: ReadQuery): Promise<Page | Refusal> {
     const range = rangeOf(session, query);
     const page = await this.#pageOf(session, range, query.filter, query.format);
@@ -123,7 +123,9 @@ export class Reads {
         builder.addBlock(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position))),
       );
     }
-    return builder.finish();
+    const page = builder.finish();
+    // The builder's memory is used again before whoever awaits this page runs.
+    return { ...page, entries: page.entries.slice() };
   }
 }
 

@@ -127,7 +127,7 @@ function isAdjacent(one: PageGap, other: PageGap): boolean {
   return other.from <= one.to + 1 && one.from <= other.to + 1;
 }
 
-/** Returns the body of a page in new memory. */
+/** Returns the body of a page; formats that are nothing but entries share the memory of its entries. */
 export function pageBody(page: Page, session: PageSession): OwnedBytes {
   switch (page.format) {
     case "json":
@@ -140,7 +140,7 @@ export function pageBody(page: Page, session: PageSession): OwnedBytes {
       return joined(frame, page.entries, noBytes);
     }
     default:
-      return page.entries.slice();
+      return page.entries;
   }
 }
 

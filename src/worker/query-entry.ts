@@ -1,6 +1,7 @@
 /** What a query thread runs: the pool calls these functions by name. Files only; nothing here is shared with intake. */
 import { workerData } from "node:worker_threads";
-import type { AnyBytes } from "../base/bytes.ts";
+import { Piscina } from "piscina";
+import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
 import { systemClock } from "../base/clock.ts";
 import type { SessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
@@ -103,8 +104,8 @@ export function page(task: SessionTask & Pick<PageRequest, "direction" | "positi
   else if (goesOn) failure = reader.readBackward(id, segments, position, visitor);
   if (failure !== undefined) return unreadable(failure.message);
   const made = pages.finish();
-  // A message takes all of the memory below a view, so the view gets memory of its own.
-  return { ...made, entries: made.entries.slice() };
+  const entries = made.entries.slice();
+  return moved({ ...made, entries }, entries);
 }
 
 /** The entries behind a cursor for subscribers, or the gap that comes first. */
@@ -128,7 +129,8 @@ export function delta(task: SessionTask & { cursor: number; form: DeltaForm }): 
     },
   });
   if (failure !== undefined) return unreadable(failure.message);
-  return { delta: isEmpty ? undefined : deltas.finish(), gap };
+  const made = isEmpty ? undefined : deltas.finish();
+  return made === undefined ? { delta: undefined, gap } : moved({ delta: made, gap }, made.entries);
 }
 
 /** The templates of a session with their counts, the most used first. */
@@ -193,6 +195,12 @@ function timelineAnswer(histogram: Histogram): object {
     loggers: histogram.topLoggers(50),
     total: histogram.total,
   };
+}
+
+/** Hands `bytes`, which have memory of their own, over with the answer instead of copying them. */
+function moved<T>(answer: T, bytes: OwnedBytes): T {
+  const movable = { [Piscina.transferableSymbol]: bytes.buffer, [Piscina.valueSymbol]: answer };
+  return Piscina.move(movable as unknown as ArrayBuffer) as unknown as T;
 }
 
 function filterOf(spec: FilterSpec): Filter | undefined {
