@@ -1,0 +1,52 @@
+/** What flows share in one run: directories, programs, things made once; all of it goes at the end. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Bench } from "../flow/flow.ts";
+import { type Program, startProgram } from "./program.ts";
+
+export type BenchOptions = Omit<Bench, "directory" | "shared" | "program">;
+
+export class Context {
+  readonly #root: string;
+  readonly #programs = new Map<string, Promise<Program>>();
+  readonly #shared = new Map<string, Promise<unknown>>();
+  #directoryCount = 0;
+
+  /** @param parent where directories are made; the system's place for temporary files by default. */
+  constructor(parent = tmpdir()) {
+    this.#root = mkdtempSync(join(parent, "tailrace-bench-"));
+    process.once("exit", () => this.#remove());
+  }
+
+  /** Returns a bench on one server under test. */
+  bench(options: BenchOptions): Bench {
+    return {
+      ...options,
+      directory: () => mkdtempSync(join(this.#root, `${++this.#directoryCount}-`)),
+      shared: <T>(name: string, make: () => Promise<T>) => this.#sharedOf(`${name} ${options.main}`, make),
+      program: (path) => this.#programOf(path),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const program of this.#programs.values()) await (await program).close();
+    this.#remove();
+  }
+
+  #sharedOf<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const known = this.#shared.get(name) ?? make();
+    this.#shared.set(name, known);
+    return known as Promise<T>;
+  }
+
+  #programOf(path: string): Promise<Program> {
+    const known = this.#programs.get(path) ?? startProgram(path);
+    this.#programs.set(path, known);
+    return known;
+  }
+
+  #remove(): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
