@@ -3,6 +3,9 @@ import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn } from "../base/bytes.ts";
 
 const slotCountMin = 64;
+/** Where hashes in slots start from: what a client cannot know it cannot use to make all its strings meet in one slot. */
+const slotSeed = (Math.random() * 2 ** 32) | 0;
+const publicSeed = 0x811c9dc5 | 0;
 
 export class Dictionary {
   /** How many strings there are; valid indexes are 1…count. */
@@ -15,10 +18,13 @@ export class Dictionary {
   /** The last answer: runs of one logger or template are usual. */
   #last = 0;
 
-  /** Forgets everything; memory is kept. */
+  /** Forgets everything; memory is kept. Takes as long as there are strings, however many there once were. */
   clear(): void {
-    if (this.count > 0) this.#slots.fill(0);
-    this.count = 0;
+    if (this.count * 8 > this.#slots.length) {
+      this.#slots.fill(0);
+      this.count = 0;
+    }
+    this.truncate(0);
     this.bytes.length = 0;
     this.#last = 0;
   }
@@ -27,10 +33,17 @@ export class Dictionary {
   truncate(count: number): void {
     assert(count <= this.count, "truncate only shortens");
     if (count === this.count) return;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let index = this.count; index > count; index--) {
+      // What came last stands last on its way from slot to slot, so its place can be emptied.
+      let slot = (this.#hashes[index] as number) & mask;
+      while (slots[slot] !== index) slot = (slot + 1) & mask;
+      slots[slot] = 0;
+    }
     this.count = count;
     this.bytes.length = this.ends[count] as number;
     this.#last = 0;
-    this.#rehash(this.#slots.length);
   }
 
   start(index: number): number {
@@ -45,7 +58,7 @@ export class Dictionary {
   intern(source: AnyBytes, start: number, end: number): number {
     assert(start <= end && end <= source.length, "the range lies in the source");
     if (this.#last !== 0 && this.#equals(this.#last, source, start, end)) return this.#last;
-    const hash = hashOf(source, start, end);
+    const hash = hashOf(source, start, end, slotSeed);
     const slot = this.#slotOf(hash, source, start, end);
     const index = this.#slots[slot] as number;
     if (index === 0) return this.#add(source, start, end, hash, slot);
@@ -56,7 +69,7 @@ export class Dictionary {
   /** Returns the index of `source[start, end)`, or 0 when it is not here. */
   find(source: AnyBytes, start: number, end: number): number {
     assert(start <= end && end <= source.length, "the range lies in the source");
-    return this.#slots[this.#slotOf(hashOf(source, start, end), source, start, end)] as number;
+    return this.#slots[this.#slotOf(hashOf(source, start, end, slotSeed), source, start, end)] as number;
   }
 
   /** Returns the slot that holds the string, or the free one where it belongs. */
@@ -103,7 +116,7 @@ export class Dictionary {
   }
 
   #rehash(slotCount: number): void {
-    const slots = slotCount === this.#slots.length ? this.#slots.fill(0) : new Int32Array(slotCount);
+    const slots = new Int32Array(slotCount);
     const mask = slotCount - 1;
     for (let index = 1; index <= this.count; index++) {
       let slot = (this.#hashes[index] as number) & mask;
@@ -115,8 +128,8 @@ export class Dictionary {
 }
 
 /** FNV-1a (Fowler, Noll, Vo) over 32 bits, with a final mix so that low bits are good. */
-export function hashOf(source: AnyBytes, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0;
+export function hashOf(source: AnyBytes, start: number, end: number, seed = publicSeed): number {
+  let hash = seed;
   for (let index = start; index < end; index++) hash = Math.imul(hash ^ (source[index] as number), 0x01000193);
   return hash ^ (hash >>> 15);
 }

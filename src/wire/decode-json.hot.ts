@@ -115,7 +115,8 @@ export class JsonDecoder {
     const scanner = this.#scanner;
     const bytes = scanner.bytes;
     const mark = this.#columns.mark();
-    let isWrapper = false;
+    let batchAt = -1;
+    let isRepeated = false;
     let batchRefusal: Refusal | undefined;
     let at = scanner.white(start + 1);
     if (bytes[at] === closeBrace) return this.#entry(start, 0);
@@ -127,10 +128,12 @@ export class JsonDecoder {
       if (isText && bytes[at] !== letterN) return this.#single(start, mark);
       let next = -1;
       if (number === member.entries) {
-        if (isWrapper) this.#rollback(mark);
-        isWrapper = true;
-        next = this.#batch(at);
-        batchRefusal = this.refusal;
+        isRepeated = batchAt >= 0;
+        batchAt = at;
+        if (!isRepeated) {
+          next = this.#batch(at);
+          batchRefusal = this.refusal;
+        }
       }
       if (next < 0) next = this.#skip(at);
       if (next < 0) {
@@ -144,9 +147,16 @@ export class JsonDecoder {
       if (bytes[at] !== comma) return this.#fail(at);
       at = scanner.white(at + 1);
     }
-    if (!isWrapper) return this.#single(start, mark);
+    if (batchAt < 0) return this.#single(start, mark);
     this.refusal = batchRefusal;
+    if (isRepeated) this.#lastBatch(batchAt, mark);
     return at + 1;
+  }
+
+  /** Decodes the last of several members `entries` instead of the first. */
+  #lastBatch(at: number, mark: ColumnsMark): void {
+    this.#rollback(mark);
+    this.#batch(at);
   }
 
   /** Reads the name at `at` into `#number`; returns the position of its value. */

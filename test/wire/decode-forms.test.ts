@@ -45,6 +45,9 @@ test("of two members entries the last is the batch", () => {
   assert.deepEqual(texts(json, `{"entries":[${a}],"entries":[${b}]}`), ["b"]);
   assert.deepEqual(texts(json, `{"entries":[1],"entries":[${b}]}`), ["b"]);
   assert.deepEqual(refused(json, `{"entries":[${b}],"entries":[1]}`), { code: "invalid_entry", index: 0 });
+  assert.deepEqual(texts(json, `{"entries":[1],"entries":2,"x":3,"entries":[${a},${b}]}`), ["a", "b"]);
+  assert.deepEqual(refused(json, `{"entries":[${b}],"entries":3}`), { code: "invalid_batch" });
+  assert.deepEqual(refused(json, `{"entries":[${b}],"entries":[}}`), { code: "invalid_json", offset: 40 });
 });
 
 test("entries beside a text is a field like any other", () => {
