@@ -8,6 +8,7 @@ import { after, before, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { EntryObject, LogPage } from "#src/wire/api.ts";
 import { type CallOptions, call, type HttpAnswer, keepAliveAgent } from "./http.ts";
+import { freePort } from "./port.ts";
 import { freshSessionId } from "./random.ts";
 import { inTime, until } from "./until.ts";
 
@@ -63,6 +64,7 @@ export class TestServer {
 
   /** Starts the program and waits for its first line. Throws with its log when it does not come. */
   async start(moreFlags: readonly string[] = []): Promise<void> {
+    if (this.port === 0) this.port = await freePort();
     const { wrapper = [], flags = [], environment = {} } = this.#options;
     const command = [...wrapper, process.execPath, program, "serve", "--port", String(this.port), "--data-dir", this.dataDir];
     const child = spawn(command[0] as string, [...command.slice(1), ...flags, ...moreFlags], {
@@ -81,16 +83,15 @@ export class TestServer {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#log = (this.#log + text).slice(-logLengthMax);
     });
-    this.port = await inTime("the server's first line", this.#firstLine(child));
+    await inTime("the server's first line", this.#firstLine(child));
   }
 
-  #firstLine(child: ChildProcess): Promise<number> {
+  #firstLine(child: ChildProcess): Promise<void> {
     let text = "";
     return new Promise((resolve, reject) => {
       child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
-        const found = /^tailrace listening on http:\/\/127\.0\.0\.1:(\d+)\n/.exec(text);
-        if (found !== null) resolve(Number(found[1]));
+        if (text === `tailrace listening on ${this.url}\n`) resolve();
       });
       child.on("error", reject);
       void this.#exit.then((code) => reject(new Error(`the server ended with ${code} before it listened:\n${this.#log}`)));
