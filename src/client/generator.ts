@@ -40,6 +40,8 @@ interface Shape {
   readonly level: LevelName;
   readonly logger: string;
   readonly format: string;
+  /** `format` cut up once. */
+  readonly pieces: readonly (string | readonly string[])[];
   readonly fields: (dice: Dice) => Record<string, Value>;
 }
 
@@ -61,7 +63,8 @@ class Dice {
 
   /** A number with up to `decimals` decimals, so that its shortest form is what is printed. */
   decimal(limit: number, decimals: number): number {
-    return Number((this.random() * limit).toFixed(decimals));
+    const unit = 10 ** decimals;
+    return Math.floor(this.random() * limit * unit) / unit;
   }
 }
 
@@ -184,9 +187,9 @@ export function editorLog(options: GeneratorOptions): () => GeneratedEntry {
   let timeMs = options.startMs ?? startMsDefault;
   return () => {
     timeMs += dice.below(12);
-    const { level, logger, format, fields } = pickShape(dice);
+    const { level, logger, format, pieces, fields } = pickShape(dice);
     const values = fields(dice);
-    const message = filled(format, values);
+    const message = filled(pieces, values);
     if (!options.structured) return { timeMs, level, logger, message };
     return { timeMs, level, logger, message, format, fields: JSON.stringify(values) };
   };
@@ -199,7 +202,7 @@ function shape(
   format: string,
   fields: (dice: Dice) => Record<string, Value>,
 ): Shape {
-  return { weight, level, logger, format, fields };
+  return { weight, level, logger, format, pieces: piecesOf(format), fields };
 }
 
 function pickShape(dice: Dice): Shape {
@@ -211,12 +214,35 @@ function pickShape(dice: Dice): Shape {
   return shapes[0] as Shape;
 }
 
+/** Literal text and member paths of a template, in turns: literal first. */
+function piecesOf(format: string): readonly (string | readonly string[])[] {
+  const pieces: (string | readonly string[])[] = [];
+  let literal = "";
+  let start = 0;
+  for (const match of format.matchAll(/\{\{|\}\}|\{([\w.]+)\}/g)) {
+    literal += format.slice(start, match.index);
+    start = match.index + match[0].length;
+    if (match[1] === undefined) literal += match[0][0];
+    else {
+      pieces.push(literal, match[1].split("."));
+      literal = "";
+    }
+  }
+  pieces.push(literal + format.slice(start));
+  return pieces;
+}
+
 /** Fills a template the simple way: enough for the templates above, and independent of the server's renderer. */
-function filled(format: string, fields: Record<string, Value>): string {
-  return format.replace(/\{\{|\}\}|\{([\w.]+)\}/g, (found, path: string | undefined) => {
-    if (path === undefined) return found[0] as string;
+function filled(pieces: Shape["pieces"], fields: Record<string, Value>): string {
+  let text = "";
+  for (const piece of pieces) {
+    if (typeof piece === "string") {
+      text += piece;
+      continue;
+    }
     let value: Value | undefined = fields;
-    for (const name of path.split(".")) value = (value as Record<string, Value>)[name];
-    return Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
-  });
+    for (const name of piece) value = (value as Record<string, Value>)[name];
+    text += Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
+  }
+  return text;
 }

@@ -1,5 +1,6 @@
 /** `tailrace demo` (npm run demo): shows and proves the main job on this machine. */
 import type { Command } from "commander";
+import { wholeNumber } from "../arguments.ts";
 import { addExamples, CommandError, type Context, run } from "../command.ts";
 import type { DemoResult } from "../demo/demo.ts";
 import { startServer, withTemporaryDirectory } from "../demo/server-process.ts";
@@ -10,11 +11,12 @@ import { visibleLine } from "../terminal.ts";
 import { tableLines } from "../width.ts";
 
 interface Options {
+  entries: number;
   json?: boolean;
 }
 
 /** Entries of each of the four generated logs. */
-const generatedCount = 50_000;
+const generatedCountDefault = 50_000;
 
 /** Registers `demo`. */
 export function registerDemo(program: Command): void {
@@ -23,13 +25,15 @@ export function registerDemo(program: Command): void {
       .command("demo [files...]", { hidden: true })
       .description("start a server, send files (or generated logs), follow, read back, compare byte for byte"),
     ["npm run demo", "npm run demo -- /var/log/*.log"],
-  ).option("--json", "print JSON");
+  )
+    .option("--entries <count>", "entries of each generated log", wholeNumber(1), generatedCountDefault)
+    .option("--json", "print JSON");
   run<Options, [string[]]>(command, demo);
 }
 
 async function demo(context: Context<Options>, files: string[]): Promise<void> {
   const { out, talk, options, signal } = context;
-  const sources = files.length > 0 ? await Promise.all(files.map(fileSource)) : generatedSources();
+  const sources = files.length > 0 ? await Promise.all(files.map(fileSource)) : generatedSources(options.entries);
   const { runDemo } = await import("../demo/demo.ts");
   const { result, code, serverTalk } = await withTemporaryDirectory(async (directory) => {
     const server = await startServer(directory);
@@ -53,10 +57,10 @@ async function demo(context: Context<Options>, files: string[]): Promise<void> {
   if (differences(result).length > 0) throw new CommandError("what came back differs from what was sent");
 }
 
-function generatedSources(): Source[] {
+function generatedSources(count: number): Source[] {
   return [1, 2, 3, 4].map((seed) => {
     const structured = seed % 2 === 0;
-    return generatedSource(`${structured ? "structured" : "plain"}-${seed}`, seed, structured, generatedCount);
+    return generatedSource(`${structured ? "structured" : "plain"}-${seed}`, seed, structured, count);
   });
 }
 
