@@ -2,22 +2,26 @@
  * The live client: subscriptions, the sessions feed and appends over one WebSocket. After a break every subscription
  * goes on at its cursor and every unanswered append is sent again under its key: nothing twice, nothing lost.
  */
+import { assert } from "../base/assert.ts";
+import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
 import { type Clock, waitingClock } from "../base/clock.ts";
+import type { SessionId } from "../base/ids.ts";
 import {
   type AppendAnswer,
   type ClientMessage,
   type EntryInput,
-  type EntryObject,
-  type FilterInput,
-  type Gap,
+  protocolFlatbuffers,
   protocolJson,
   type ServerMessage,
   type SessionObject,
 } from "../wire/api.ts";
+import { appendFrame, readDeltaFrame } from "../wire/frame.ts";
 import { type BackoffOptions, backoffDefaults } from "./backoff.ts";
 import { newProducerName } from "./client.ts";
 import { TailraceError } from "./errors.ts";
 import { LiveSocket, type LiveState, type OpenSocket } from "./live-socket.ts";
+import { entriesOfFrame } from "./payload-entries.ts";
+import { deliver, type SubscribeRequest, Subscription, type SubscriptionOwner, type SubscriptionSink } from "./subscription.ts";
 
 export interface LiveOptions {
   /** Base address of the server, `http:` or `https:`. */
@@ -26,26 +30,14 @@ export interface LiveOptions {
   readonly clock?: Clock;
   readonly backoff?: BackoffOptions;
   readonly onState?: (state: LiveState) => void;
+  /** Log deltas and `appendBatch` as binary frames: less work for the server, the same entries. */
+  readonly binary?: boolean;
 }
 
-export interface SubscribeRequest extends FilterInput {
-  readonly session: string;
-  /** Entries after this seq; 0 from the oldest. */
-  readonly cursor?: number;
-  /** Without a cursor: the last so many, then new ones. */
-  readonly tail?: number;
-  readonly policy?: "lossless" | "latest";
-}
-
-/** Where a subscription's news go. Called in order, never after `close`. */
-export interface SubscriptionSink {
-  onEntries(entries: EntryObject[], cursor: number, head: number): void;
-  onSubscribed?(cursor: number, head: number, first: number): void;
-  /** Entries from…to (both included) will not come. */
-  onGap?(gap: Gap): void;
-  onEnded?(reason: string, cursor: number): void;
-  /** The server refuses the subscription; it is over. */
-  onError?(error: TailraceError): void;
+export interface LiveAppendOptions {
+  /** `<producer>:<sequence>`; left out, the client numbers its own. */
+  readonly key?: string;
+  readonly ack?: "written" | "synced";
 }
 
 export interface SessionsSink {
@@ -59,42 +51,9 @@ const appendWaitingCountMax = 4096;
 /** Until `hello` tells how many unacknowledged appends the server allows. */
 const creditCountInitial = 1;
 
-/** One subscription: its cursor is the seq of the last entry handed to the sink. */
-export class Subscription {
-  cursor: number;
-  readonly #client: LiveClient;
-  readonly request: SubscribeRequest;
-  readonly sink: SubscriptionSink;
-  /** Number on the wire; 0 while it is paused. A new one with every subscribe, so that late messages are told apart. */
-  id = 0;
-  /** False while only `tail` says where to begin. */
-  isPlaced: boolean;
-
-  constructor(client: LiveClient, request: SubscribeRequest, sink: SubscriptionSink) {
-    this.#client = client;
-    this.request = request;
-    this.sink = sink;
-    this.isPlaced = request.cursor !== undefined;
-    this.cursor = request.cursor ?? 0;
-  }
-
-  /** Stops the flow without losing the place: for a reader that cannot keep up. */
-  pause(): void {
-    this.#client.pause(this);
-  }
-
-  /** Goes on at the cursor. */
-  resume(): void {
-    this.#client.resume(this);
-  }
-
-  close(): void {
-    this.#client.unsubscribe(this);
-  }
-}
-
 interface WaitingAppend {
-  readonly message: ClientMessage & { type: "append" };
+  readonly ref: number;
+  readonly message: string | OwnedBytes;
   readonly resolve: (answer: AppendAnswer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -105,7 +64,7 @@ interface Feed {
   readonly sink: SessionsSink;
 }
 
-export class LiveClient {
+export class LiveClient implements SubscriptionOwner {
   readonly #socket: LiveSocket;
   readonly #producer = newProducerName();
   readonly #subscriptions = new Set<Subscription>();
@@ -118,15 +77,17 @@ export class LiveClient {
   #lastNumber = 0;
   #sequence = 0;
   #isClosed = false;
+  readonly #isBinary: boolean;
   readonly #onState: (state: LiveState) => void;
 
   constructor(options: LiveOptions) {
     const url = `${options.url.replace(/^http/, "ws").replace(/\/+$/, "")}/sessions/ws`;
     this.#onState = options.onState ?? (() => {});
+    this.#isBinary = options.binary === true;
     this.#socket = new LiveSocket(
       {
         url,
-        protocol: protocolJson,
+        protocol: this.#isBinary ? protocolFlatbuffers : protocolJson,
         open: options.openSocket,
         clock: options.clock ?? waitingClock,
         backoff: options.backoff ?? backoffDefaults,
@@ -160,18 +121,28 @@ export class LiveClient {
   }
 
   /** Appends one batch; resolves with the server's answer, also when the connection broke in between. */
-  append(
-    session: string,
-    entries: EntryInput[],
-    options: { readonly key?: string; readonly ack?: "written" | "synced" } = {},
-  ): Promise<AppendAnswer> {
+  append(session: string, entries: EntryInput[], options: LiveAppendOptions = {}): Promise<AppendAnswer> {
+    return this.#append(options, (ref, key) => {
+      const { ack } = options;
+      const message: ClientMessage = { type: "append", ref, session, entries, key, ...(ack !== undefined && { ack }) };
+      return JSON.stringify(message);
+    });
+  }
+
+  /** Appends one LogBatch, which is copied; needs `binary`. */
+  appendBatch(session: SessionId, batch: AnyBytes, options: LiveAppendOptions = {}): Promise<AppendAnswer> {
+    assert(this.#isBinary, "binary appends need the binary protocol");
+    return this.#append(options, (ref, key) => appendFrame({ ref, session, key, synced: options.ack === "synced" }, batch));
+  }
+
+  #append(options: LiveAppendOptions, encode: (ref: number, key: string) => string | OwnedBytes): Promise<AppendAnswer> {
     if (this.#unsent.length + this.#unanswered.size >= appendWaitingCountMax) {
       return Promise.reject(new TailraceError("overloaded", `${appendWaitingCountMax} appends wait for an answer; slow down`));
     }
-    const key = options.key ?? `${this.#producer}:${++this.#sequence}`;
-    const message = { type: "append" as const, ref: ++this.#lastNumber, session, entries, key, ...ackOf(options.ack) };
+    const ref = ++this.#lastNumber;
+    const message = encode(ref, options.key ?? `${this.#producer}:${++this.#sequence}`);
     return new Promise((resolve, reject) => {
-      this.#unsent.push({ message, resolve, reject });
+      this.#unsent.push({ ref, message, resolve, reject });
       this.#start();
       this.#sendAppends();
     });
@@ -232,8 +203,8 @@ export class LiveClient {
     while (this.#unanswered.size < this.#credits) {
       const waiting = this.#unsent.shift();
       if (waiting === undefined) return;
-      this.#unanswered.set(waiting.message.ref, waiting);
-      this.#send(waiting.message);
+      this.#unanswered.set(waiting.ref, waiting);
+      this.#socket.trySend(waiting.message);
     }
   }
 
@@ -261,8 +232,11 @@ export class LiveClient {
     for (const subscription of this.#subscriptions) subscription.sink.onError?.(error);
   }
 
-  #received(data: string | Uint8Array<ArrayBuffer>): void {
-    if (typeof data !== "string") return;
+  #received(data: string | OwnedBytes): void {
+    if (typeof data !== "string") {
+      this.#receivedFrame(data);
+      return;
+    }
     let message: ServerMessage;
     try {
       message = JSON.parse(data) as ServerMessage;
@@ -271,6 +245,16 @@ export class LiveClient {
       return;
     }
     this.#dispatch(message);
+  }
+
+  #receivedFrame(bytes: OwnedBytes): void {
+    const frame = readDeltaFrame(bytes);
+    if (frame === undefined) {
+      this.#socket.reconnect("a frame could not be read");
+      return;
+    }
+    const subscription = this.#byId.get(frame.id);
+    if (subscription !== undefined) deliver(subscription, entriesOfFrame(bytes, frame), frame.cursor, frame.head);
   }
 
   #dispatch(message: ServerMessage): void {
@@ -344,30 +328,6 @@ export class LiveClient {
     subscription.id = 0;
     subscription.sink.onError?.(error);
   }
-}
-
-/** Hands entries on, each once: a repeat is dropped, a hole that was not announced is told as a gap. */
-function deliver(subscription: Subscription, entries: EntryObject[], cursor: number, head: number): void {
-  let fresh = entries;
-  if (entries.length > 0 && entries[0]!.seq <= subscription.cursor) {
-    fresh = entries.filter((entry) => entry.seq > subscription.cursor);
-  }
-  const first = fresh[0]?.seq;
-  if (first !== undefined && !isFiltered(subscription.request) && first > subscription.cursor + 1) {
-    subscription.sink.onGap?.({ from: subscription.cursor + 1, to: first - 1 });
-  }
-  if (cursor <= subscription.cursor && fresh.length === 0) return;
-  subscription.cursor = Math.max(subscription.cursor, cursor);
-  subscription.sink.onEntries(fresh, subscription.cursor, head);
-}
-
-function isFiltered(request: FilterInput): boolean {
-  const { level, logger, q, template, since, until } = request;
-  return [level, logger, q, template, since, until].some((value) => value !== undefined);
-}
-
-function ackOf(ack: "written" | "synced" | undefined): { ack?: "written" | "synced" } {
-  return ack === undefined ? {} : { ack };
 }
 
 function answerOf(message: ServerMessage & { type: "ack" }): AppendAnswer {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LiveClient, type SubscriptionSink } from "#src/client/live.ts";
+import { LiveClient } from "#src/client/live.ts";
 import type { LiveState } from "#src/client/live-socket.ts";
+import type { SubscriptionSink } from "#src/client/subscription.ts";
 import type { Gap } from "#src/wire/api.ts";
 import { LiveModel, modelSession } from "./live-model.ts";
 import { ManualClock } from "./manual-clock.ts";

@@ -3,7 +3,8 @@
  * demand at either end. Memory is bounded: rows far from the view are forgotten and loaded again when needed.
  */
 import type { TailraceClient } from "../../client/client.ts";
-import type { LiveClient, Subscription } from "../../client/live.ts";
+import type { LiveClient } from "../../client/live.ts";
+import type { Subscription } from "../../client/subscription.ts";
 import type { EntryObject, Gap, LogPage } from "../../wire/api.ts";
 import { hasFields, type LogFilter, serverFilterOf } from "../model/filter.ts";
 import { Run, rowOf } from "../model/run.ts";
