@@ -4,6 +4,7 @@ import { type Command, CommanderError, InvalidArgumentError, Option } from "comm
 import { TailraceClient } from "../client/client.ts";
 import { TailraceError } from "../client/errors.ts";
 import { Output, PipeClosed } from "./output.ts";
+import { visible } from "./terminal.ts";
 
 /** Exit codes (stable): 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -89,12 +90,8 @@ export function run<O extends object, A extends unknown[]>(
     watchPipes(controller);
     if (catchesInterrupt) watchInterrupt(controller);
     const context = { options: command.opts() as O, config, out, talk, signal: controller.signal };
-    try {
-      await action(context, ...(values.slice(0, command.registeredArguments.length) as A));
-      if (controller.signal.reason instanceof Interrupted) throw controller.signal.reason;
-    } finally {
-      await out.flush();
-    }
+    await action(context, ...(values.slice(0, command.registeredArguments.length) as A));
+    if (controller.signal.reason instanceof Interrupted) throw controller.signal.reason;
   });
 }
 
@@ -109,10 +106,10 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   if (error instanceof UsageError) {
-    process.stderr.write(`tailrace: ${error.message}\n`);
+    process.stderr.write(`tailrace: ${visible(error.message)}\n`);
     return exitCodes.usage;
   }
-  process.stderr.write(`tailrace: ${messageOf(error)}\n`);
+  process.stderr.write(`tailrace: ${visible(messageOf(error))}\n`);
   return exitCodes.failed;
 }
 

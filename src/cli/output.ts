@@ -1,6 +1,6 @@
 /** Standard output and error of one run: data with backpressure, talk for people, both quiet about a closed pipe. */
 import { once } from "node:events";
-import { type Paint, paintFor } from "./terminal.ts";
+import { type Paint, paintFor, visibleJson } from "./terminal.ts";
 
 /** The reason of the abort signal when the reader of standard output went away. */
 export class PipeClosed extends Error {
@@ -35,14 +35,12 @@ export class Output {
 
   /** Writes one JSON document: laid out for people on a terminal, on one line for programs. */
   async json(value: unknown): Promise<void> {
-    await this.line(JSON.stringify(value, null, this.isTerminal ? 2 : 0));
+    await this.line(this.isTerminal ? visibleJson(JSON.stringify(value, null, 2)) : JSON.stringify(value));
   }
 
-  /** Resolves when everything written has left the process. */
-  async flush(): Promise<void> {
-    if (this.stream.destroyed) return;
-    await new Promise<void>((resolve) => {
-      this.stream.write("", () => resolve());
-    });
+  /** Returns one line of JSON that is harmless where it goes. */
+  jsonLine(value: unknown): string {
+    const json = JSON.stringify(value);
+    return `${this.isTerminal ? visibleJson(json) : json}\n`;
   }
 }

@@ -61,12 +61,19 @@ function packageVersion(): string {
 /** Runs the program and returns its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   forgetEmptySettings(process.env);
-  try {
-    await createProgram().parseAsync(argv as string[]);
-    return exitCodes.done;
-  } catch (error) {
-    return exitCodeOf(error);
-  }
+  const code = await createProgram()
+    .parseAsync(argv as string[])
+    .then(() => exitCodes.done, exitCodeOf);
+  await Promise.all([process.stdout, process.stderr].map(written));
+  return code;
+}
+
+/** Resolves when everything written to `stream` has left the process. */
+export function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write("", () => resolve());
+  });
 }
 
 /** `TAILRACE_URL= tailrace ls` means the default, not an empty address. */

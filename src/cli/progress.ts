@@ -8,11 +8,12 @@ export interface Progress {
   stop(): void;
 }
 
-const silent: Progress = { update: () => {}, stop: () => {} };
+/** Shows nothing. */
+export const noProgress: Progress = { update: () => {}, stop: () => {} };
 
 /** Starts a bar that reads `<label> ███░░ 42 % …`; silent where `talk` is no terminal. */
 export async function startProgress(talk: Output, label: string, unit: string): Promise<Progress> {
-  if (!talk.isTerminal) return silent;
+  if (!talk.isTerminal) return noProgress;
   const { default: cliProgress } = await import("cli-progress");
   const bar: SingleBar = new cliProgress.SingleBar(
     {

@@ -46,6 +46,17 @@ export function visibleLine(text: string): string {
   return visible(text).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
+/** Returns JSON text that means the same, with every acting character as an escape. */
+export function visibleJson(json: string): string {
+  return json.replace(acting, (character) => {
+    let escapes = "";
+    for (let index = 0; index < character.length; index++) {
+      escapes += `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+    }
+    return escapes;
+  });
+}
+
 function spelled(character: string): string {
   if (character === "\r") return "\\r";
   const code = character.codePointAt(0) ?? 0;

@@ -28,6 +28,23 @@ test("log text cannot act on a terminal, and a pipe gets it as it is", async () 
   assert.ok((await bench.output(["tail", id])).includes(hostile));
 });
 
+test("JSON and exports on a terminal are harmless too", async () => {
+  const id = await bench.session([{ message: hostile }]);
+  for (const args of [
+    ["tail", id, "--json"],
+    ["grep", id, "back", "--json"],
+    ["export", id],
+    ["export", id, "--format", "text"],
+    ["export", id, "--format", "csv"],
+  ]) {
+    const { code, screen } = await onTerminal(args, { NO_COLOR: "1" });
+    assert.equal(code, 0);
+    assert.match(screen, /user\\u202egnp\.exe/, args.join(" "));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that none is shown is what is tested
+    assert.doesNotMatch(screen, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/, args.join(" "));
+  }
+});
+
 test("names of sessions cannot act on a terminal either", async () => {
   const id = await bench.session([], { appname: "evil\x1b[2J\nname", metadata: { note: "\x1b[5m" } });
   for (const args of [["ls"], ["show", id], ["show", id, "--json"]]) {

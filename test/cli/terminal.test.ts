@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { paintFor, visible, visibleLine } from "#src/cli/terminal.ts";
+import { paintFor, visible, visibleJson, visibleLine } from "#src/cli/terminal.ts";
 import { cut, displayWidth, tableLines } from "#src/cli/width.ts";
 
 test("characters that act on a terminal or reorder text are spelled out", () => {
@@ -12,6 +12,16 @@ test("characters that act on a terminal or reorder text are spelled out", () => 
   assert.equal(visible("a\u2028b\ufeff"), "a\\u2028b\\ufeff");
   assert.equal(visible("\u{e0041}"), "\\u{e0041}");
   assert.equal(visible("\ud800"), "\\ud800");
+});
+
+test("JSON on a terminal means the same and acts on nothing", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "binary", maxLength: 20 })), (value) => {
+      const json = visibleJson(JSON.stringify(value));
+      assert.deepEqual(JSON.parse(json), value);
+      assert.equal(visible(json), json);
+    }),
+  );
 });
 
 test("tabs, newlines, every script and joined emoji stay as they are", () => {

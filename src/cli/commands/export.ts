@@ -7,8 +7,9 @@ import type { ExportFormat, ReadQuery, TailraceClient } from "../../client/clien
 import { levelName, timeOrAgo } from "../arguments.ts";
 import { type ClientOptions, CommandError, type Context, clientCommand, clientOf, run } from "../command.ts";
 import { countText, sizeText } from "../format.ts";
-import { startProgress } from "../progress.ts";
+import { noProgress, startProgress } from "../progress.ts";
 import { resolveSession } from "../session-argument.ts";
+import { visible, visibleJson } from "../terminal.ts";
 
 interface Options extends ClientOptions {
   format: ExportFormat;
@@ -51,15 +52,16 @@ async function exportSession(context: Context<Options>, text: string): Promise<v
   const { options, talk, out, signal } = context;
   const client = clientOf(context, { retryForMs: 30_000 });
   const session = await resolveSession(client, text, signal);
-  const target = options.output === undefined || options.output === "-" ? pipeTarget(context) : fileTarget(options.output);
+  const isPiped = options.output === undefined || options.output === "-";
+  const target = isPiped ? pipeTarget(context) : fileTarget(options.output as string);
   // On a terminal the lines themselves are to be seen.
-  const progress = await startProgress(talk, `export ${session.slice(0, 8)}`, "entries");
-  if (options.output === undefined && out.isTerminal) progress.stop();
+  const isOnScreen = isPiped && out.isTerminal;
+  const progress = isOnScreen ? noProgress : await startProgress(talk, `export ${session.slice(0, 8)}`, "entries");
   try {
     const done = await copyPages(client, session, options, target, (at, total) => progress.update(at, total), signal);
     progress.stop();
     await target.commit();
-    if (options.output === undefined) return;
+    if (isPiped) return;
     if (options.json) await out.json({ session, file: options.output, format: options.format, ...done });
     else await talk.line(`${options.output}: ${countText(done.entries)} entries, ${sizeText(done.bytes)}`);
   } catch (error) {
@@ -106,7 +108,12 @@ function withoutHeading(body: Uint8Array): Uint8Array {
 }
 
 function pipeTarget(context: Context<Options>): Target {
-  return { write: (bytes) => context.out.write(bytes), commit: async () => {}, discard: async () => {} };
+  const { out, options } = context;
+  // Pages end at the end of an entry, so no character is cut.
+  const clean = options.format === "ndjson" ? visibleJson : visible;
+  const decoder = new TextDecoder();
+  const write = (bytes: Uint8Array) => out.write(out.isTerminal ? clean(decoder.decode(bytes)) : bytes);
+  return { write, commit: async () => {}, discard: async () => {} };
 }
 
 function fileTarget(file: string): Target {

@@ -103,7 +103,7 @@ class Printer {
       this.cursor = entry.seq;
       const isMatch = matches?.has(entry.seq) ?? true;
       if (isMatch) this.matchCount++;
-      if (options.json) text += `${JSON.stringify(this.#hasContext ? { ...entry, match: isMatch } : entry)}\n`;
+      if (options.json) text += out.jsonLine(this.#hasContext ? { ...entry, match: isMatch } : entry);
       else text += `${entryLine(entry, isMatch ? this.#match : this.#around)}\n`;
     }
     if (text !== "") await out.write(text);

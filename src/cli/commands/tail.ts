@@ -25,7 +25,7 @@ export function registerTail(program: Command): void {
   const command = clientCommand(
     program,
     "tail [session]",
-    "print the newest entries, and follow; default: the server's own log",
+    "print the newest entries (times in UTC), and follow; default: the server's own log",
     [
       "tailrace tail -f",
       "tailrace tail 66f0 -n 200 --level warn",
@@ -75,7 +75,7 @@ async function printEntries(context: Context<Options>, entries: readonly EntryOb
   const { out, options, signal } = context;
   const style = { paint: out.paint, isTerminal: out.isTerminal, highlight: highlightOf(options.grep) };
   let text = "";
-  for (const entry of entries) text += `${options.json ? JSON.stringify(entry) : entryLine(entry, style)}\n`;
+  for (const entry of entries) text += options.json ? out.jsonLine(entry) : `${entryLine(entry, style)}\n`;
   await out.write(text);
   signal.throwIfAborted();
 }
