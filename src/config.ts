@@ -99,10 +99,15 @@ export const limits = {
   forwardMsMax: 5000,
   /** Lines of our own log kept until our session can take them. */
   ownLogLineCountMax: 10_000,
+  /** Lines of it that go at once, and the pause after they were not taken. */
+  ownLogBatchLineCount: 1000,
+  ownLogRetryMs: 1000,
   /** Segment files that one worker keeps open at most; fewer where `ulimit -n` is low. */
   descriptorCountMax: 4096,
-  /** Threads that read files: one long search does not stop all other reads. Archives and removals have a thread of their own. */
+  /** Threads that read files: one long search does not stop all other reads. */
   queryThreadCount: 2,
+  /** Threads for archives, of which one runs at a time, and for removals, which then have the other. */
+  backgroundThreadCount: 2,
   /** Query tasks waiting before reads answer 429; watch tailrace_queries_waiting. */
   queryWaitingCountMax: 4096,
   /** Free memory checks and disk checks. */

@@ -6,7 +6,7 @@ import type { SessionId } from "#src/base/ids.ts";
 import { encodeBlock, encodedSizeBytes } from "#src/record/encode.hot.ts";
 import { isFailure } from "#src/storage/failure.ts";
 import { systemFiles as files } from "#src/storage/files.ts";
-import { dropOldestSegments } from "#src/storage/remove.ts";
+import { dropSegments } from "#src/storage/remove.ts";
 import { SegmentWriter } from "#src/storage/segment-writer.ts";
 import type { SegmentInfo } from "#src/storage/types.ts";
 import { workloadColumns } from "./entries.ts";
@@ -43,7 +43,8 @@ function appendRow(dataDir: string, count: number): StageCase {
       if (isFailure(appended)) throw new Error(appended.message);
       segments = [...(appended.rolled ? segments : segments.slice(0, -1)), appended.segment];
     }
-    segments = dropOldestSegments(files, dataDir, id, segments, 2 * segmentSizeBytes).segments;
+    dropSegments(files, dataDir, id, segments.slice(0, -2));
+    segments = segments.slice(-2);
   };
   const bytes = blocksPerRun * sizeBytes;
   return { name: `encode and append, blocks of ${count}`, count: blocksPerRun * count, sizeBytes: bytes, run };

@@ -19,11 +19,11 @@ const flagTexts: Readonly<Record<keyof Settings, string>> = {
   retainAge: "age at which ended sessions are removed, or off",
   retainCount: "sessions kept, 0 for all",
   retainBytes: "bytes kept in all, or off",
-  retainInterval: "how often that is looked at, or off",
+  retainInterval: "how often that, and archiveAfter, is looked at, or off",
   sessionMaxBytes: "bytes kept of one session, or off",
   archiveAfter: "age at which ended sessions are archived, or off",
   parentSession: "session that this server belongs to",
-  forward: "send the server's own log to another server",
+  forward: "send the server's own log to another server (TAILRACE_URL)",
   allowHost: "more names to be addressed by, with commas",
   allowOrigin: "more web pages that may connect, with commas",
   logLevel: "trace, debug, info, warn, error, fatal or silent",
@@ -39,7 +39,7 @@ export function registerServe(program: Command): void {
   for (const [key, text] of Object.entries(flagTexts)) {
     const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (key === "testHooks") command.option(`--${flag}`, text);
-    else command.option(`--${flag} <value>`, text);
+    else command.option(key === "forward" ? `--${flag} [url]` : `--${flag} <value>`, text);
   }
   addExamples(command, ["tailrace serve", "tailrace serve --port 0 --data-dir /var/lib/tailrace --retain-bytes 50GiB"]);
   command.action(async (flags: Record<string, unknown>) => serve(flags));
@@ -50,6 +50,7 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const { StartError, startServer } = await import("../server/server.ts");
   const { parseSettings, settingsFromEnvironment } = await import("../server/settings.ts");
   const { config, ...given } = flags;
+  if (given["forward"] === true) given["forward"] = forwardUrl();
   const raw = { ...(typeof config === "string" ? readConfig(config) : {}), ...settingsFromEnvironment(process.env), ...given };
   const parsed = parseSettings(raw);
   if ("problems" in parsed) throw new UsageError(`wrong settings:\n  ${parsed.problems.join("\n  ")}`);
@@ -64,6 +65,12 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const signal = await firstSignal();
   await server.stop(signal);
   process.exit(0);
+}
+
+function forwardUrl(): string {
+  const url = process.env["TAILRACE_URL"];
+  if (url === undefined || url === "") throw new UsageError("--forward needs an address, or TAILRACE_URL");
+  return url;
 }
 
 function readConfig(path: string): Record<string, unknown> {

@@ -4,7 +4,7 @@
  */
 
 /** What an item of a job asks for. */
-export const itemKind = { append: 0, record: 1, readers: 2, purge: 3, release: 4 } as const;
+export const itemKind = { append: 0, record: 1, readers: 2, release: 3 } as const;
 
 /** Words of an item in `Job.items`. */
 export const itemAt = {

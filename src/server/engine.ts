@@ -8,7 +8,6 @@ import { utf8 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { newSessionId, type SessionId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { limits } from "../config.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import type { Processes } from "../storage/processes.ts";
 import type { SessionRecord } from "../storage/types.ts";
@@ -17,9 +16,11 @@ import { bodyKind } from "../wire/body-kind.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { Counters } from "./counters.ts";
 import { Gate } from "./gate.ts";
-import type { QueryPool } from "./pool.ts";
+import type { TaskThreads } from "./pool.ts";
+import { hasProcess, isAlive, tieOf, untied } from "./process-tie.ts";
 import type { ReaderRecord } from "./readers.ts";
 import { Registry } from "./registry.ts";
+import { Remover } from "./remover.ts";
 import type { Session } from "./session.ts";
 import { type Batch, Shard, type ShardEvents } from "./shard.ts";
 
@@ -36,8 +37,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Threads for reads, and one for what may take long: archives, removals. */
-  readonly query: QueryPool;
-  readonly background: QueryPool;
+  readonly query: TaskThreads;
+  readonly background: TaskThreads;
   readonly processes: Processes;
 }
 
@@ -49,10 +50,13 @@ export class Engine implements ShardEvents {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly query: QueryPool;
-  readonly background: QueryPool;
+  readonly query: TaskThreads;
+  readonly background: TaskThreads;
+  readonly remover: Remover;
   readonly #processes: Processes;
   readonly listeners = new Set<EngineListener>();
+  /** Of each session that is held: resolved when it is free again. */
+  readonly #freed = new Map<Session, Promise<void>>();
   self: Session | undefined;
   /** Bodies that are still arriving; together no more than the slabs. */
   readonly staging: { sizeBytes: number; readonly sizeBytesMax: number };
@@ -66,6 +70,7 @@ export class Engine implements ShardEvents {
     this.staging = { sizeBytes: 0, sizeBytesMax: options.slabSizeBytes };
     this.registry = new Registry(options.shardCount);
     this.gate = new Gate();
+    this.remover = new Remover(this);
     this.shards = Array.from(
       { length: options.shardCount },
       (_, index) =>
@@ -101,7 +106,8 @@ export class Engine implements ShardEvents {
   onPublished(sessions: ReadonlySet<Session>): void {
     const nowMs = this.clock.nowMs();
     for (const session of sessions) {
-      session.lastActivityMs = nowMs;
+      // What is appended to an ended session is our own word on its end.
+      if (session.isActive) session.lastActivityMs = nowMs;
       for (const listener of session.listeners) listener.onPublished(session);
       this.#announce(session);
     }
@@ -125,23 +131,17 @@ export class Engine implements ShardEvents {
       const session = this.createSession(id, input);
       const refusal = await this.writeRecord(session);
       // A batch that came meanwhile may fare better; then the session stays.
-      if (refusal !== undefined && session.waitingCount === 0) this.#forget(session);
+      if (refusal !== undefined && session.waitingCount === 0) this.forget(session);
       return refusal ?? { session, created: true };
     }
     if (known.busy !== undefined) return busyRefusal(known);
     const wasEnded = !known.isActive;
     const before = known.record;
-    this.registry.setRecord(
-      known,
-      this.#updated(
-        known,
-        { ...known.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? known.record.metadata },
-        wasEnded,
-      ),
-    );
+    const record = this.#withInput(wasEnded ? this.#withoutDeadProcess(before) : before, input);
+    this.registry.setRecord(known, this.#updated(known, record, wasEnded));
     const resumed = wasEnded ? this.appendText(known, "Session resumed", this.clock.nowMs()) : undefined;
     const refusal = (await this.writeRecord(known)) ?? (await resumed);
-    if (refusal !== undefined && wasEnded) this.registry.setRecord(known, before);
+    if (refusal !== undefined && wasEnded) this.#takeBack(known, before);
     this.#announce(known);
     return refusal ?? { session: known, created: false };
   }
@@ -150,18 +150,8 @@ export class Engine implements ShardEvents {
   createSession(id: SessionId, input: SessionInput): Session {
     const nowMs = this.clock.nowMs();
     const now = new Date(nowMs).toISOString();
-    const record: SessionRecord = {
-      id,
-      ...input,
-      ...this.#processOf(input),
-      metadata: input.metadata ?? {},
-      status: "active",
-      created_at: now,
-      updated_at: now,
-      last_activity_at: now,
-      ended_at: null,
-      end_reason: null,
-    };
+    const times = { created_at: now, updated_at: now, last_activity_at: now, ended_at: null, end_reason: null };
+    const record = this.#withInput({ id, ...input, metadata: {}, status: "active", ...times }, input);
     const session = this.registry.add(id, record, nowMs);
     this.#announce(session);
     return session;
@@ -173,8 +163,7 @@ export class Engine implements ShardEvents {
 
   /** Replaces the metadata and any other given member. */
   async replace(session: Session, input: SessionInput): Promise<Refusal | undefined> {
-    if (session.busy !== undefined) return busyRefusal(session);
-    const record = { ...session.record, ...input, ...this.#processOf(input), metadata: input.metadata ?? {} };
+    const record = this.#withInput({ ...session.record, metadata: {} }, input);
     this.registry.setRecord(session, this.#updated(session, record, false));
     const refusal = await this.writeRecord(session);
     this.#announce(session);
@@ -188,21 +177,20 @@ export class Engine implements ShardEvents {
   async end(session: Session, reason: string, atMs = this.clock.nowMs()): Promise<Refusal | undefined> {
     if (!session.isActive) return undefined;
     const before = session.record;
-    const at = new Date(atMs).toISOString();
-    const updated = new Date(this.clock.nowMs()).toISOString();
+    const time = (ms: number) => new Date(ms).toISOString();
     // The state changes before anything is awaited: a batch that arrives later is refused, one that was taken in is stored.
     this.registry.setRecord(session, {
       ...before,
       status: "ended",
-      ended_at: at,
+      ended_at: time(atMs),
       end_reason: reason,
-      updated_at: updated,
-      last_activity_at: at,
+      updated_at: time(this.clock.nowMs()),
+      last_activity_at: time(session.lastActivityMs),
     });
     const appended = this.appendText(session, reason === "" ? "Session ended" : `Session ended: ${reason}`, atMs);
     const recorded = this.writeRecord(session);
     const refusal = (await appended) ?? (await recorded);
-    if (refusal !== undefined) this.registry.setRecord(session, before);
+    if (refusal !== undefined) this.#takeBack(session, before);
     this.#announce(session);
     for (const listener of session.listeners) listener.onPublished(session);
     return refusal;
@@ -210,27 +198,36 @@ export class Engine implements ShardEvents {
 
   /** Removes an ended session and its data. */
   async purge(session: Session): Promise<Refusal | undefined> {
-    if (session.isActive) return refuse("session_active", `Session ${session.id} is active: end it before its data is removed.`);
-    if (session.busy !== undefined) return busyRefusal(session);
-    session.busy = "purge";
-    const refusal = await this.#control(session, itemKind.purge, undefined);
-    session.busy = undefined;
-    if (refusal !== undefined) return refusal;
-    this.#forget(session);
-    void this.background
-      .run("sweep", undefined)
-      .catch((error: unknown) => this.log.warn({ err: error }, "A purged session still takes disk space"));
-    return undefined;
+    return (await this.remover.purge([session])).get(session);
+  }
+
+  /**
+   * Keeps all others from the files of an ended session: what wants to write to them waits or is refused.
+   * @returns the call that frees it, or why it can't be had now.
+   */
+  hold(session: Session, why: NonNullable<Session["busy"]>): Refusal | (() => void) {
+    if (session.busy !== undefined || session.waitingCount > 0) return busyRefusal(session);
+    let resolveFreed = () => {};
+    const freed = new Promise<void>((resolve) => {
+      resolveFreed = resolve;
+    });
+    session.busy = why;
+    this.#freed.set(session, freed);
+    return () => {
+      session.busy = undefined;
+      this.#freed.delete(session);
+      resolveFreed();
+    };
   }
 
   /** Queues the writing of the session's record as it is now. */
   writeRecord(session: Session): Promise<Refusal | undefined> {
-    return this.#control(session, itemKind.record, session.record);
+    return this.#write(session, itemKind.record, () => session.record);
   }
 
   /** Queues the writing of the session's durable readers; the answer comes when they are on disk. */
   writeReaders(session: Session, readers: readonly ReaderRecord[]): Promise<Refusal | undefined> {
-    return this.#control(session, itemKind.readers, readers);
+    return this.#write(session, itemKind.readers, () => readers);
   }
 
   /** Appends one entry of logger `sessions` to a session of any state. */
@@ -270,7 +267,7 @@ export class Engine implements ShardEvents {
   /** Writes a line for each job that runs longer than any should. */
   reportStuckJobs(): void {
     for (const shard of this.shards) {
-      if (shard.jobAgeMs < limits.jobStuckAfterMs) continue;
+      if (!shard.isStuck) continue;
       this.log.error({ shard: shard.index, age_ms: Math.round(shard.jobAgeMs), queued: shard.queuedCount }, "A job is stuck");
     }
   }
@@ -279,14 +276,24 @@ export class Engine implements ShardEvents {
     this.#announce(session);
   }
 
-  #control(session: Session, kind: number, document: unknown): Promise<Refusal | undefined> {
-    if (session.busy === "purge" && kind !== itemKind.purge) return Promise.resolve(busyRefusal(session));
-    return new Promise((resolve) => this.shardOf(session).enqueue(this.#batchOf(session, kind, document, resolve)));
+  /** Lets the worker close the files of a session that is held, because another thread is about to change them. */
+  async releaseFiles(session: Session): Promise<Refusal | undefined> {
+    assert(session.busy !== undefined, "files are released by who holds them");
+    const shard = this.shardOf(session);
+    // A worker that never met the session has none of its files; one that is down has no files at all.
+    if (shard.isDown || session.adoptedGeneration !== shard.generation) return undefined;
+    return this.#control(session, itemKind.release, undefined);
   }
 
-  /** Lets the worker close the session's files, because another thread is about to change them. */
-  releaseFiles(session: Session): Promise<Refusal | undefined> {
-    return this.#control(session, itemKind.release, undefined);
+  /** Writes a small file of the session, after who holds its files. @param document what it is to hold then. */
+  async #write(session: Session, kind: number, document: () => unknown): Promise<Refusal | undefined> {
+    for (let freed = this.#freed.get(session); freed !== undefined; freed = this.#freed.get(session)) await freed;
+    if (session.isRemoved) return refuse("session_not_found", `Session ${session.id} is gone.`);
+    return this.#control(session, kind, document());
+  }
+
+  #control(session: Session, kind: number, document: unknown): Promise<Refusal | undefined> {
+    return new Promise((resolve) => this.shardOf(session).enqueue(this.#batchOf(session, kind, document, resolve)));
   }
 
   #batchOf(session: Session, kind: number, document: unknown, resolve: (refusal: Refusal | undefined) => void): Batch {
@@ -305,11 +312,22 @@ export class Engine implements ShardEvents {
     };
   }
 
-  /** Ties a pid to the very process that has it now. */
-  #processOf(input: SessionInput): { pid_start?: number; boot_id?: string } {
-    if (input.pid === undefined) return {};
-    const start = this.#processes.startOf(input.pid);
-    return { ...(start === undefined ? {} : { pid_start: start }), boot_id: this.#processes.bootId() };
+  /** Returns a record with what a client says about its session; a pid is tied to the process that has it now. */
+  #withInput(record: SessionRecord, input: SessionInput): SessionRecord {
+    const { pid } = input;
+    if (pid === undefined) return { ...record, ...input };
+    return { ...untied(record), ...input, ...tieOf(this.#processes, pid) };
+  }
+
+  /** Who opens a session again without a pid is not the process that is gone. */
+  #withoutDeadProcess(record: SessionRecord): SessionRecord {
+    return hasProcess(record) && !isAlive(this.#processes, record) ? untied(record) : record;
+  }
+
+  /** Goes back to the state of `before`, also on disk, where the other one may have arrived. */
+  #takeBack(session: Session, { status, ended_at, end_reason }: SessionRecord): void {
+    this.registry.setRecord(session, { ...session.record, status, ended_at, end_reason });
+    void this.writeRecord(session);
   }
 
   #updated(session: Session, record: SessionRecord, reopen: boolean): SessionRecord {
@@ -323,7 +341,8 @@ export class Engine implements ShardEvents {
     for (const listener of this.listeners) listener.onSession(session);
   }
 
-  #forget(session: Session): void {
+  /** Takes a session out of all books; who still reads it is told that nothing of it is kept. */
+  forget(session: Session): void {
     assert(session.waitingCount === 0, "a session that is forgotten has no batch waiting");
     session.dropResident();
     this.registry.remove(session);

@@ -4,49 +4,43 @@ import { type Refusal, refuse } from "../wire/outcome.ts";
 const reasonLengthMax = 200;
 
 /** NTSTATUS values a Windows process ends with (Microsoft, [MS-ERREF] 2.3.1). */
-const windowsStatus: Readonly<Record<number, string>> = {
-  3221225786: "interrupted (Ctrl-C)",
-  3221225477: "access violation",
-  3221225501: "illegal instruction",
-  3221225620: "integer divide by zero",
-  3221225622: "privileged instruction",
-  3221225725: "stack overflow",
-  3221226505: "stack buffer overrun",
-  3221226356: "heap corruption",
-  3221225781: "DLL not found",
-  3221225794: "DLL initialization failed",
-  3221225595: "invalid image format",
-  3221226528: "assertion failure",
-  3221225480: "invalid handle",
-  3221225614: "float divide by zero",
-  3221225617: "float overflow",
-  3221225619: "float underflow",
-  2147483651: "breakpoint",
-  1073741845: "fatal app exit",
-};
+const windowsStatus: ReadonlyMap<number, string> = new Map([
+  [0xc000013a, "interrupted (Ctrl-C)"],
+  [0xc0000005, "access violation"],
+  [0xc000001d, "illegal instruction"],
+  [0xc0000094, "integer divide by zero"],
+  [0xc0000096, "privileged instruction"],
+  [0xc00000fd, "stack overflow"],
+  [0xc0000409, "stack buffer overrun"],
+  [0xc0000374, "heap corruption"],
+  [0xc0000135, "DLL not found"],
+  [0xc0000142, "DLL initialization failed"],
+  [0xc000007b, "invalid image format"],
+  [0xc0000420, "assertion failure"],
+  [0xc0000008, "invalid handle"],
+  [0xc000008e, "float divide by zero"],
+  [0xc0000091, "float overflow"],
+  [0xc0000093, "float underflow"],
+  [0x80000003, "breakpoint"],
+  [0x40000015, "fatal app exit"],
+]);
 
-/** Signals by number on Linux and macOS, as far as the two agree (POSIX, signal.h). */
-const signals: Readonly<Record<number, string>> = {
-  1: "SIGHUP",
-  2: "SIGINT",
-  3: "SIGQUIT",
-  4: "SIGILL",
-  5: "SIGTRAP",
-  6: "SIGABRT",
-  8: "SIGFPE",
-  9: "SIGKILL",
-  11: "SIGSEGV",
-  13: "SIGPIPE",
-  14: "SIGALRM",
-  15: "SIGTERM",
-};
+const linux =
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT " +
+  "CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+const mac =
+  "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM URG " +
+  "STOP TSTP CONT CHLD TTIN TTOU IO XCPU XFSZ VTALRM PROF WINCH INFO USR1 USR2";
+/** Names of signals from 1 on: Linux on x86 and ARM (signal(7)), macOS (signal(3)). */
+const signals = { linux: linux.split(" "), mac: mac.split(" ") } as const;
 
 /** Returns the reason that `?reason=` or `?exit_code=` gives, `client request` without either. */
 export function exitReason(query: URLSearchParams, platform: string | undefined): string | Refusal {
   const reason = query.get("reason");
   if (reason !== null) {
-    if (reason.length <= reasonLengthMax) return reason === "" ? "client request" : reason;
-    return refuse("invalid_query", `reason has ${reason.length} characters: at most ${reasonLengthMax} are kept.`);
+    const length = [...reason].length;
+    if (length <= reasonLengthMax) return reason === "" ? "client request" : reason;
+    return refuse("invalid_query", `reason has ${length} characters: send at most ${reasonLengthMax}.`);
   }
   const text = query.get("exit_code");
   if (text === null) return "client request";
@@ -60,14 +54,18 @@ export function exitReason(query: URLSearchParams, platform: string | undefined)
 export function describeExitCode(code: number, platform: string | undefined): string {
   const shown = code >= 0x80000000 ? `0x${code.toString(16).toUpperCase()}` : String(code);
   if (isWindows(platform)) {
-    const name = windowsStatus[code];
+    const name = windowsStatus.get(code);
     if (name === undefined) return `exit code ${shown}`;
     return `${name}, exit code 0x${code.toString(16).toUpperCase().padStart(8, "0")}`;
   }
-  const signal = code > 128 && code < 256 ? signals[code - 128] : undefined;
-  return signal === undefined ? `exit code ${shown}` : `${signal}, exit code ${shown}`;
+  const signal = signals[isMac(platform) ? "mac" : "linux"][code - 129];
+  return signal === undefined ? `exit code ${shown}` : `SIG${signal}, exit code ${shown}`;
 }
 
 function isWindows(platform: string | undefined): boolean {
-  return /^(win|windows|xb1|xsx|wingdk)/i.test(platform ?? "");
+  return /^(win|xb1|xsx|xbox)/i.test(platform ?? "");
+}
+
+function isMac(platform: string | undefined): boolean {
+  return /^(mac|darwin|ios)/i.test(platform ?? "");
 }

@@ -80,6 +80,8 @@ function addShardMetrics(registry: MetricRegistry, engine: Engine): void {
   };
   perShard("queued_batches", "Batches that wait for a job", (shard) => shard.queuedCount);
   perShard("oldest_batch_seconds", "Age of the oldest batch", (shard) => shard.oldestAgeMs / 1000);
+  perShard("job_seconds", "Age of the running job; over 30 it is stuck", (shard) => shard.jobAgeMs / 1000);
+  perShard("down", "1 when its worker keeps dying and is not restarted", (shard) => (shard.isDown ? 1 : 0));
   perShard("worker_restarts_total", "Deaths of the worker", (shard) => shard.restartCount);
   perShard("jobs_total", "Jobs run", (shard) => shard.jobCount);
   perShard("busy_seconds_total", "Time the worker spent in jobs", (shard) => shard.busyMs / 1000);

@@ -1,4 +1,4 @@
-/** The worker threads: one single-thread pool per shard for intake, and one pool that reads files. Knows URLs, not code. */
+/** The worker threads: a single-thread pool per shard for intake, one pool that reads files, one behind. Knows URLs, not code. */
 import { Piscina } from "piscina";
 import type { Job, JobResult } from "../handoff/job.ts";
 import type { SegmentInfo, SessionTail } from "../storage/types.ts";
@@ -7,6 +7,7 @@ import type { ShardWorker } from "./shard.ts";
 
 const ingestUrl = new URL("../worker/ingest-entry.js", import.meta.url).href;
 const queryUrl = new URL("../worker/query-entry.js", import.meta.url).href;
+const backgroundUrl = new URL("../worker/background-entry.js", import.meta.url).href;
 
 /** What an ingest thread is born with. */
 export interface IngestWorkerData {
@@ -18,10 +19,17 @@ export interface IngestWorkerData {
   readonly testHooks: boolean;
 }
 
-/** What a query thread is born with. */
-export interface QueryWorkerData {
+/** What a query or background thread is born with. */
+export interface TaskWorkerData {
   readonly dataDir: string;
-  readonly segmentSizeBytes: number;
+}
+
+/** What the engine needs of threads that do one task after the other; tasks are functions of the thread's file. */
+export interface TaskThreads {
+  /** Tasks that wait for a thread. */
+  readonly waitingCount: number;
+  /** Rejects when the thread died in it. */
+  run<Result>(name: string, task: unknown): Promise<Result>;
 }
 
 /** One ingest thread. When it dies, the pool starts another; the shard is told by the rejected job. */
@@ -58,19 +66,23 @@ export class IngestPool implements ShardWorker {
   }
 }
 
-/** The threads that read files: pages, searches, archives. Tasks are named after functions of worker/query-entry. */
-export class QueryPool {
+/** Threads that do tasks, whichever is free the next one. */
+export class TaskPool implements TaskThreads {
   readonly #pool: Piscina;
 
-  constructor(workerData: QueryWorkerData, threadCount: number, onError: (error: Error) => void) {
-    this.#pool = new Piscina({
-      filename: queryUrl,
-      minThreads: threadCount,
-      maxThreads: threadCount,
-      workerData,
-      recordTiming: false,
-    });
+  private constructor(filename: string, workerData: TaskWorkerData, threadCount: number, onError: (error: Error) => void) {
+    this.#pool = new Piscina({ filename, minThreads: threadCount, maxThreads: threadCount, workerData, recordTiming: false });
     this.#pool.on("error", onError);
+  }
+
+  /** Starts the threads that read files: pages, searches. */
+  static query(workerData: TaskWorkerData, threadCount: number, onError: (error: Error) => void): TaskPool {
+    return new TaskPool(queryUrl, workerData, threadCount, onError);
+  }
+
+  /** Starts the threads for what may take long: archives, removals. */
+  static background(workerData: TaskWorkerData, threadCount: number, onError: (error: Error) => void): TaskPool {
+    return new TaskPool(backgroundUrl, workerData, threadCount, onError);
   }
 
   get waitingCount(): number {

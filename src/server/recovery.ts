@@ -2,6 +2,7 @@
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import type { SegmentInfo, SeqRange, SessionRecord, SessionTail, Trust } from "../storage/types.ts";
 import type { Engine } from "./engine.ts";
+import { restartReason } from "./retention.ts";
 import type { Session } from "./session.ts";
 
 /** What a query thread says about one session after it looked at its headers and tails. */
@@ -35,7 +36,7 @@ export async function endLeftovers(engine: Engine): Promise<void> {
   const leftovers = [...engine.registry.all].filter(
     (session) => session.isActive && session !== engine.self && session.readOnly === undefined,
   );
-  const refusals = await Promise.all(leftovers.map((session) => engine.end(session, "server restart", session.lastActivityMs)));
+  const refusals = await Promise.all(leftovers.map((session) => engine.end(session, restartReason, session.lastActivityMs)));
   for (const refusal of refusals)
     if (refusal !== undefined) engine.log.warn({ refusal }, "A session of the last server could not be ended");
 }
@@ -48,12 +49,17 @@ function register(engine: Engine, found: RecoveredSession): void {
   for (const range of found.damage) engine.log.error({ session: found.id, ...range }, "Entries of a damaged file can't be read");
   const id = tryParseSessionId(found.id);
   if (id === undefined || (found.record === undefined && found.segments.length === 0)) return;
-  const lastMs =
-    found.lastEntryTimeMs ?? Date.parse(found.record?.last_activity_at ?? found.record?.updated_at ?? new Date(0).toISOString());
+  const lastMs = lastActivityMsOf(found);
   const session: Session = engine.registry.add(id, found.record ?? recordFromSegments(id, lastMs), lastMs);
   session.tail = found.tail;
   session.segments = found.segments;
   session.first = found.first;
+}
+
+/** Of a session that did not end the record may be old: its last entry knows better. */
+function lastActivityMsOf({ record, lastEntryTimeMs }: RecoveredSession): number {
+  const recordedMs = Date.parse(record?.last_activity_at ?? new Date(0).toISOString());
+  return record?.status === "ended" ? recordedMs : (lastEntryTimeMs ?? recordedMs);
 }
 
 /** A session whose session.json was lost still has its entries: what is known of it is that it was active. */

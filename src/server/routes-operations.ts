@@ -39,6 +39,8 @@ export function getStats(engine: Engine, live: Live, startedMs: number): Answer 
       queued: shard.queuedCount,
       running: shard.inFlightCount,
       oldest_ms: Math.round(shard.oldestAgeMs),
+      job_ms: Math.round(shard.jobAgeMs),
+      stuck: shard.isStuck,
       restarts: shard.restartCount,
       down: shard.isDown,
       jobs: shard.jobCount,

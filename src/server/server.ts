@@ -15,20 +15,21 @@ import { prepareDataDirectory } from "../storage/session-file.ts";
 import { Archivist } from "./archivist.ts";
 import { DeltaSource } from "./delta-source.ts";
 import { Engine } from "./engine.ts";
+import { forwardTarget } from "./forward.ts";
 import { HostGuard } from "./hosts.ts";
 import { addRoutes, type Listening, listen } from "./http.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Live } from "./live.ts";
 import { createMetrics } from "./metrics.ts";
-import { forwardTarget, OwnLog, sessionTarget } from "./own-log.ts";
-import { IngestPool, QueryPool } from "./pool.ts";
+import { OwnLog, sessionTarget } from "./own-log.ts";
+import { IngestPool, TaskPool } from "./pool.ts";
 import { isRefusal } from "./query-input.ts";
 import { ReaderBooks } from "./reader-books.ts";
 import { Reads } from "./reads.ts";
 import { endLeftovers, recoverSessions } from "./recovery.ts";
 import { addIntake, type RouteContext, routesOf } from "./routes.ts";
 import { SessionsFeed } from "./sessions-feed.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, segmentSizeBytesOf } from "./settings.ts";
 import { addSocketRoute, type SocketServer } from "./socket-server.ts";
 
 export interface RunningServer {
@@ -50,23 +51,21 @@ export class StartError extends Error {
 /** Starts a server; throws `StartError` when the data directory is in use or the port is taken. */
 export async function startServer(settings: Settings, clock: Clock = systemClock): Promise<RunningServer> {
   const startedMs = clock.nowMs();
-  const ownLog = new OwnLog();
+  const ownLog = new OwnLog(clock);
   const log = createLog(settings.logLevel, ownLog.sink);
   const lock = lockDataDirectory(settings.dataDir, clock);
   if (lock.wasCrash) log.warn("The last server stopped without letting go: what it had not finished is cut");
-  const queryData = { dataDir: settings.dataDir, segmentSizeBytes: settings.segmentBytes };
-  const onQueryError = (error: Error) => log.error({ err: error }, "A query thread failed");
-  const query = new QueryPool(queryData, limits.queryThreadCount, onQueryError);
-  const background = new QueryPool(queryData, 1, onQueryError);
+  const { dataDir } = settings;
+  const onThreadError = (error: Error) => log.error({ err: error }, "A thread that works on files failed");
+  const query = TaskPool.query({ dataDir }, limits.queryThreadCount, onThreadError);
+  const background = TaskPool.background({ dataDir }, limits.backgroundThreadCount, onThreadError);
   const sizes = { shardCount: settings.workers, slabSizeBytes: settings.slabBytes, ringSizeBytes: settings.arenaBytes };
   const engine = new Engine({ ...sizes, clock, log, query, background, processes: systemProcesses(systemFiles) });
   const pools = startShards(engine, settings, log);
   await recoverSessions(engine, lock.trust);
   await registerSelf(engine, settings, ownLog);
   await endLeftovers(engine);
-  void background
-    .run("sweep", undefined)
-    .catch((error: unknown) => log.warn({ err: error }, "Leftovers of purges were not removed"));
+  engine.remover.sweep();
 
   const context = contextOf(engine, settings, startedMs);
   const { app, sockets, listening } = await openNetwork(context, settings);
@@ -83,14 +82,14 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
     engine.gate.stop();
     cancelTimers();
     await withinMs(limits.drainMsMax, engine.drain());
-    await ownLog.flush();
-    if (engine.self !== undefined) await engine.end(engine.self, "server shutdown");
+    await ownLog.end("server shutdown");
     await withinMs(limits.drainMsMax, engine.drain());
     await closeNetwork(sockets, listening, app);
     const areSynced = await Promise.all(pools.map((pool) => pool.close()));
     await Promise.all([query.close(), background.close()]);
-    // A lock that is not released makes the next start look closer.
-    if (areSynced.every((isSynced) => isSynced)) lock.release(clock.nowMs());
+    // A lock that is not released makes the next start look closer: nobody synced what a worker that died had written.
+    const isDurable = areSynced.every((isSynced) => isSynced) && engine.shards.every((shard) => shard.restartCount === 0);
+    if (isDurable) lock.release(clock.nowMs());
   });
   return { url, port: listening.port, selfId: engine.selfId, stop };
 }
@@ -115,7 +114,7 @@ function startShards(engine: Engine, settings: Settings, log: Logger): IngestPoo
       slab: shard.slab.buffer,
       ring: shard.ring.buffer,
       dataDir: settings.dataDir,
-      segmentSizeBytes: settings.segmentBytes,
+      segmentSizeBytes: segmentSizeBytesOf(settings),
       descriptorCountMax: Math.min(descriptorCountMax, limits.descriptorCountMax),
       testHooks: settings.testHooks,
     };
@@ -126,15 +125,15 @@ function startShards(engine: Engine, settings: Settings, log: Logger): IngestPoo
 }
 
 async function registerSelf(engine: Engine, settings: Settings, ownLog: OwnLog): Promise<void> {
-  if (settings.forward !== undefined)
-    return ownLog.attach(forwardTarget(settings.forward, engine.newId(), settings.parentSession));
+  const { forward, parentSession } = settings;
+  if (forward !== undefined) return ownLog.attach(forwardTarget({ url: forward, sessionId: engine.newId(), parentSession }));
   const { version } = JSON.parse(packageText("package.json")) as { version: string };
   const made = await engine.createOrUpdate(engine.newId(), {
     appname: "tailrace",
     mode: "server",
     platform: process.platform,
     pid: process.pid,
-    ...(settings.parentSession === undefined ? {} : { parent_session_id: settings.parentSession }),
+    ...(parentSession === undefined ? {} : { parent_session_id: parentSession }),
     metadata: { version, node: process.version, data_dir: settings.dataDir, workers: settings.workers },
   });
   if (isRefusal(made)) throw new StartError(made.message);

@@ -128,7 +128,7 @@ export class Session {
 
   /** The outside's view. */
   toObject(): SessionObject {
-    const { pid_start: _start, boot_id: _boot, is_self: _self, ...kept } = this.record;
+    const { pid_start: _start, boot_id: _boot, is_self: _self, restored_at: _restored, ...kept } = this.record;
     const { archived_at, original_bytes, archived_bytes, ...record } = kept;
     return {
       ...record,

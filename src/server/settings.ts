@@ -1,6 +1,7 @@
 /** The settings of `tailrace serve` with their defaults: flag over environment over file over default. */
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { tryParseSessionId } from "../base/ids.ts";
 import { tryParseDuration, tryParseSize } from "../base/units.ts";
 
 const KiB = 1024;
@@ -21,6 +22,13 @@ const duration = unitSchema(tryParseDuration, "250ms, 30s, 15m or 7d");
 /** `off` is 0: the feature does not run. */
 const sizeOrOff = z.preprocess((value) => (value === "off" ? 0 : value), size);
 const durationOrOff = z.preprocess((value) => (value === "off" ? "0ms" : value), duration);
+function parseSessionOf(text: string, context: z.RefinementCtx): string {
+  const id = tryParseSessionId(text);
+  if (id !== undefined) return id;
+  context.addIssue({ code: "custom", message: `"${text}" is no session id of 24 hex digits` });
+  return z.NEVER;
+}
+
 const names = z.preprocess(
   (value) => (typeof value === "string" ? value.split(",").map((name) => name.trim()) : value),
   z.array(z.string()),
@@ -53,8 +61,8 @@ export const settingsSchema = z.strictObject({
   retainInterval: durationOrOff.default(3_600_000),
   sessionMaxBytes: sizeOrOff.default(0),
   archiveAfter: durationOrOff.default(7 * 86_400_000),
-  parentSession: z.string().optional(),
-  forward: z.string().optional(),
+  parentSession: z.string().transform(parseSessionOf).optional(),
+  forward: z.url({ protocol: /^https?$/ }).optional(),
   allowHost: names.default([]),
   allowOrigin: names.default([]),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
@@ -63,6 +71,17 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** Smallest segment that is made on purpose: smaller ones are more files than they are worth. */
+const segmentSizeBytesMin = 64 * KiB;
+/** Parts that a session under `sessionMaxBytes` has, so that dropping the oldest keeps most of it. */
+const segmentsPerSession = 8;
+
+/** Returns the size at which a segment is closed. */
+export function segmentSizeBytesOf({ segmentBytes, sessionMaxBytes }: Settings): number {
+  if (sessionMaxBytes === 0) return segmentBytes;
+  return Math.min(segmentBytes, Math.max(segmentSizeBytesMin, Math.floor(sessionMaxBytes / segmentsPerSession)));
+}
 
 /** Returns the settings from raw values (flags over environment over file over default), or the reasons why not. */
 export function parseSettings(raw: Readonly<Record<string, unknown>>): { settings: Settings } | { problems: string[] } {

@@ -128,6 +128,11 @@ export class Shard {
     return this.#inFlight.length === 0 ? 0 : this.#clock.monotonicMs() - this.#inFlightSinceMs;
   }
 
+  /** The running job takes longer than any should. */
+  get isStuck(): boolean {
+    return this.jobAgeMs >= limits.jobStuckAfterMs;
+  }
+
   get isFull(): boolean {
     return this.queuedCount >= limits.queueBatchCountMax;
   }
@@ -212,7 +217,7 @@ export class Shard {
       let extra = -1;
       if (batch.key !== "") extra = keys.push(batch.key) - 1;
       else if (batch.document !== undefined) extra = documents.push(batch.document) - 1;
-      if (batch.kind === itemKind.purge || batch.kind === itemKind.release) session.adoptedGeneration = -1;
+      if (batch.kind === itemKind.release) session.adoptedGeneration = -1;
       writeItem(items, index * itemWordCount, batch, extra);
       sizeBytes += batch.sizeBytes;
     }

@@ -7,6 +7,7 @@ const segmentPattern = /^(\d{20})\.log(\.lz4)?$/;
 export const sessionFileName = "session.json";
 export const temporarySuffix = ".tmp";
 export const damagedSuffix = ".damaged";
+export const sidecarSuffix = ".idx";
 /** Directories that a purge left behind begin so; they are no sessions. */
 export const trashPrefix = ".trash-";
 
@@ -27,7 +28,7 @@ export function segmentName(firstSeq: number, archived: boolean): string {
 
 /** Returns the name of the sidecar with index and keys of that segment. */
 export function sidecarName(firstSeq: number): string {
-  return `${String(firstSeq).padStart(20, "0")}.idx`;
+  return `${String(firstSeq).padStart(20, "0")}${sidecarSuffix}`;
 }
 
 /** Returns what a segment's name says, or undefined when `name` is none. */

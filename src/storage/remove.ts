@@ -1,24 +1,47 @@
 /** Removes sessions and old segments. A session goes by one rename, so a crash leaves all of it or nothing visible. */
 import type { SessionId } from "../base/ids.ts";
 import { failureOf } from "./failure.ts";
-import { listIfThere } from "./file-tools.ts";
+import { listIfThere, tryUnlink } from "./file-tools.ts";
 import { errorCodeOf, type FileLayer } from "./files.ts";
-import { sessionDirectory, sessionsDirectory, sidecarName, trashPrefix } from "./paths.ts";
+import { sessionDirectory, sessionsDirectory, sidecarName, sidecarSuffix, trashPrefix } from "./paths.ts";
 import { segmentPath } from "./segment-file.ts";
 import type { SegmentInfo, StorageFailure } from "./types.ts";
 
 /**
- * Makes the session vanish: its directory is renamed, at once and for good. The bytes are freed by `emptyTrash`, which may
- * take its time in another thread. Its writer must have forgotten it before.
- * @returns why it is still there; undefined: it is gone (also when it never was).
+ * Makes sessions vanish: each directory is renamed, all names become durable together. The bytes are freed by `emptyTrash`,
+ * which may take its time. Nobody may write to these sessions any more.
+ * @returns why those that are still there are; a session that never was is gone.
  */
-export function trashSession(files: FileLayer, dataDir: string, id: SessionId): StorageFailure | undefined {
-  const parent = sessionsDirectory(dataDir);
+export function trashSessions(files: FileLayer, dataDir: string, ids: readonly SessionId[]): Map<SessionId, StorageFailure> {
+  const failures = new Map<SessionId, StorageFailure>();
+  for (const id of ids) {
+    const failure = trash(files, dataDir, id);
+    if (failure !== undefined) failures.set(id, failure);
+  }
   try {
-    let target = `${parent}/${trashPrefix}${id}`;
-    for (let count = 2; files.status(target) !== undefined; count++) target = `${parent}/${trashPrefix}${id}-${count}`;
-    files.rename(sessionDirectory(dataDir, id), target);
-    files.syncDirectory(parent);
+    files.syncDirectory(sessionsDirectory(dataDir));
+  } catch (error) {
+    const failure = failureOf("the removal of sessions is not durable", error);
+    if (failure.code !== "ENOENT") for (const id of ids) failures.set(id, failure);
+  }
+  return failures;
+}
+
+function trash(files: FileLayer, dataDir: string, id: SessionId): StorageFailure | undefined {
+  const source = sessionDirectory(dataDir, id);
+  try {
+    let target = `${sessionsDirectory(dataDir)}/${trashPrefix}${id}`;
+    for (let count = 2; files.status(target) !== undefined; count++) {
+      target = `${sessionsDirectory(dataDir)}/${trashPrefix}${id}-${count}`;
+    }
+    try {
+      files.rename(source, target);
+    } catch (error) {
+      // A name may need a block of its directory. Sidecars can be made again, so they make room for it.
+      if (errorCodeOf(error) !== "ENOSPC") throw error;
+      for (const name of files.list(source)) if (name.endsWith(sidecarSuffix)) tryUnlink(files, `${source}/${name}`);
+      files.rename(source, target);
+    }
     return undefined;
   } catch (error) {
     const failure = failureOf(`session ${id} can not be removed`, error);
@@ -46,36 +69,26 @@ export function emptyTrash(files: FileLayer, dataDir: string): StorageFailure | 
 }
 
 /**
- * Drops the oldest segments until the session holds at most `sizeBytesMax`, but never its last one.
- * @returns the segments that are left, and why dropping ended early if it did.
+ * Removes the files of segments, the oldest first, so that a crash leaves the newest.
+ * @returns why it ended early; then none of the later ones was touched.
  */
-export function dropOldestSegments(
+export function dropSegments(
   files: FileLayer,
   dataDir: string,
   id: SessionId,
   segments: readonly SegmentInfo[],
-  sizeBytesMax: number,
-): { segments: readonly SegmentInfo[]; failure: StorageFailure | undefined } {
-  let sizeBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
-  let dropped = 0;
-  let failure: StorageFailure | undefined;
+): StorageFailure | undefined {
+  const directory = sessionDirectory(dataDir, id);
   try {
-    while (sizeBytes > sizeBytesMax && dropped < segments.length - 1) {
-      const oldest = segments[dropped] as SegmentInfo;
-      dropSegment(files, sessionDirectory(dataDir, id), oldest);
-      sizeBytes -= oldest.sizeBytes;
-      dropped++;
+    for (const { firstSeq, archived } of segments) {
+      // The segment goes first: a sidecar without its segment is nothing.
+      unlinkIfThere(files, segmentPath(directory, firstSeq, archived));
+      unlinkIfThere(files, `${directory}/${sidecarName(firstSeq)}`);
     }
+    return undefined;
   } catch (error) {
-    failure = failureOf(`old segments of session ${id} can not be removed`, error);
+    return failureOf(`old segments of session ${id} can not be removed`, error);
   }
-  return { segments: segments.slice(dropped), failure };
-}
-
-/** The segment goes first: a sidecar without its segment is nothing, and goes with the next step or the session. */
-function dropSegment(files: FileLayer, directory: string, segment: SegmentInfo): void {
-  unlinkIfThere(files, segmentPath(directory, segment.firstSeq, segment.archived));
-  unlinkIfThere(files, `${directory}/${sidecarName(segment.firstSeq)}`);
 }
 
 function unlinkIfThere(files: FileLayer, path: string): void {

@@ -56,7 +56,17 @@ export function readSessionRecord(
   }
 }
 
-const optionalTexts = ["appname", "mode", "platform", "boot_id", "jobid", "archived_at", "end_reason", "ended_at"] as const;
+const optionalTexts = [
+  "appname",
+  "mode",
+  "platform",
+  "boot_id",
+  "jobid",
+  "archived_at",
+  "restored_at",
+  "end_reason",
+  "ended_at",
+] as const;
 const optionalNumbers = ["pid", "pid_start", "original_bytes", "archived_bytes"] as const;
 
 function tryParseRecord(text: string, id: SessionId): SessionRecord | undefined {

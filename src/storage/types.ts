@@ -76,5 +76,7 @@ export interface SessionRecord {
   archived_at?: string;
   original_bytes?: number;
   archived_bytes?: number;
+  /** When it was last brought back from an archive: it is left plain for a while. */
+  restored_at?: string;
   is_self?: boolean;
 }

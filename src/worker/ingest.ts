@@ -34,7 +34,6 @@ export interface SessionFiles {
   writeRecord(record: SessionRecord): StorageFailure | undefined;
   /** Durable when it returns. */
   writeReaders(id: SessionId, readers: unknown): StorageFailure | undefined;
-  purge(id: SessionId): StorageFailure | undefined;
   /** Keys of the session's stored batches, rebuilt from its segments. */
   loadKeys(id: SessionId, segments: readonly SegmentInfo[]): KeyWindow | StorageFailure;
 }
@@ -273,10 +272,10 @@ export class Ingest {
     if (kind === itemKind.record) failure = files.writeRecord(document as SessionRecord);
     else if (kind === itemKind.readers) failure = files.writeReaders(state.id, document);
     else {
-      // Purge, or files that changed hands (archive): the next job that names the session adopts it again.
+      // The files change hands: the next job that names the session adopts it again.
+      assert(kind === itemKind.release, "there is no other kind of item");
       writer.forget(state.id);
       this.#slots.delete(slot);
-      if (kind === itemKind.purge) failure = files.purge(state.id);
     }
     if (failure === undefined) result.outcome(item, outcomeStatus.stored, 0, 0);
     else result.refuse(item, refusalOf(failure));

@@ -10,11 +10,9 @@ import { Histogram, millisecondsOf } from "../record/histogram.hot.ts";
 import { levelNames } from "../record/levels.ts";
 import { BlockView } from "../record/scan.hot.ts";
 import { type TemplateCount, TemplateSummary } from "../record/template-summary.hot.ts";
-import { archiveSession, type Rewritten, restoreSession } from "../storage/archive.ts";
 import { systemFiles } from "../storage/files.ts";
 import { readReaders } from "../storage/readers-file.ts";
 import { listSessions, type RecoveredSession, recoverSession } from "../storage/recover.ts";
-import { dropOldestSegments, emptyTrash } from "../storage/remove.ts";
 import { SegmentReader } from "../storage/segment-reader.ts";
 import type { SegmentInfo, SeqRange, StorageFailure, Trust } from "../storage/types.ts";
 import { type Delta, DeltaBuilder, type DeltaForm } from "../wire/delta.ts";
@@ -24,7 +22,6 @@ import { type Page, PageBuilder, type PageRequest } from "../wire/page.ts";
 /** Mirrors server/pool.ts: what the thread was born with. */
 interface QueryWorkerData {
   readonly dataDir: string;
-  readonly segmentSizeBytes: number;
 }
 
 /** Mirrors server/delta-source.ts. */
@@ -45,31 +42,9 @@ export function list(): SessionId[] {
   return listSessions(systemFiles, dataDir);
 }
 
-/** Frees what purged sessions left; runs behind everything else. */
-export function sweep(): void {
-  emptyTrash(systemFiles, dataDir);
-}
-
 /** What the files of these sessions hold. */
 export function recover(task: { ids: readonly SessionId[]; trust: Trust }): (RecoveredSession & { id: SessionId })[] {
   return task.ids.map((id) => ({ ...recoverSession(systemFiles, dataDir, id, task.trust), id }));
-}
-
-/** Drops the oldest segments of a session until it is small enough; returns the first seqs of those that went. */
-export function drop(task: { id: SessionId; segments: readonly SegmentInfo[]; sizeBytesMax: number }): number[] {
-  const { segments } = dropOldestSegments(systemFiles, dataDir, task.id, task.segments, task.sizeBytesMax);
-  const kept = new Set(segments.map((segment) => segment.firstSeq));
-  return task.segments.map((segment) => segment.firstSeq).filter((firstSeq) => !kept.has(firstSeq));
-}
-
-/** Compresses an ended session's segments; they are readable all the while. */
-export function archive(task: { id: SessionId; segments: readonly SegmentInfo[] }): Rewritten {
-  return archiveSession(systemFiles, dataDir, task.id, task.segments, systemClock.nowMs());
-}
-
-/** Brings plain segments back. */
-export function restore(task: { id: SessionId; segments: readonly SegmentInfo[] }): Rewritten {
-  return restoreSession(systemFiles, dataDir, task.id, task.segments, systemClock.nowMs());
 }
 
 /** The durable readers of a session. */

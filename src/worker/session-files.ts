@@ -3,7 +3,6 @@ import { utf8 } from "../base/bytes.ts";
 import type { FileLayer } from "../storage/files.ts";
 import { loadKeyWindow } from "../storage/key-load.ts";
 import { writeReaders } from "../storage/readers-file.ts";
-import { trashSession } from "../storage/remove.ts";
 import { writeSessionRecord } from "../storage/session-file.ts";
 import type { SessionFiles } from "./ingest.ts";
 
@@ -12,7 +11,6 @@ export function filesOf(files: FileLayer, dataDir: string): SessionFiles {
   return {
     writeRecord: (record) => writeSessionRecord(files, dataDir, record, false),
     writeReaders: (id, readers) => writeReaders(files, dataDir, id, utf8(JSON.stringify(readers))),
-    purge: (id) => trashSession(files, dataDir, id),
     loadKeys: (id, segments) => loadKeyWindow(files, dataDir, id, segments),
   };
 }
