@@ -78,6 +78,8 @@ export class Ingest {
   #scratch: OwnedBytes = new Uint8Array(0);
   #pending: PendingBatch[] = [];
   #attempt = 1;
+  /** Bodies inflated since whoever runs the jobs set it to 0. */
+  inflationCount = 0;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -176,6 +178,7 @@ export class Ingest {
     assert(end <= this.#options.slab.length, "a body lies in the slab");
     const encoding = job.items[row + itemAt.encoding] as number;
     if (encoding === bodyEncoding.identity) return this.#options.slab.subarray(offset, end);
+    this.inflationCount++;
     const name = encoding === bodyEncoding.gzip ? "gzip" : "lz4";
     return inflate(name, this.#options.slab, offset, end, limits.bodyInflatedSizeBytesMax);
   }
