@@ -58,11 +58,26 @@ interface Try {
   readonly body?: { readonly type: string; readonly value: unknown };
 }
 
-/** Sends an operation to a session of its own. */
-async function send(operation: Operation, attempt: Try): Promise<HttpAnswer> {
-  const { operationId, parameters } = operation;
+let readOnlyId: Promise<string> | undefined;
+
+/** Returns a session that is ready for the operation: reads share one, others have their own. */
+async function preparedSession({ operationId, verb }: Operation): Promise<string> {
+  const special = preparations[operationId];
+  if (special !== undefined || verb !== "get") return preparedWith(special ?? prepare);
+  readOnlyId ??= preparedWith(prepare);
+  return readOnlyId;
+}
+
+async function preparedWith(preparation: (id: string) => Promise<unknown>): Promise<string> {
   const id = freshSessionId();
-  await (preparations[operationId] ?? prepare)(id);
+  await preparation(id);
+  return id;
+}
+
+/** Sends an operation to a session that is ready for it. */
+async function send(operation: Operation, attempt: Try): Promise<HttpAnswer> {
+  const { parameters } = operation;
+  const id = await preparedSession(operation);
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     name === "id" ? id : String(parameters.find((parameter) => parameter.name === name)?.example),
   );
