@@ -14,7 +14,7 @@ import { blockOf, columnsOf, entriesArbitrary, entriesOf, head, type ModelEntry,
 
 const runs = { numRuns: 300 };
 
-test("a block gives back the entries that were put in", () => {
+test("R1: a block gives back the entries that were put in", () => {
   const view = new BlockView();
   fc.assert(
     fc.property(
@@ -35,7 +35,7 @@ test("a block gives back the entries that were put in", () => {
   );
 });
 
-test("the generated FlatBuffers reader sees the same columns", () => {
+test("R1: the generated FlatBuffers reader sees the same columns", () => {
   fc.assert(
     fc.property(entriesArbitrary, (entries) => {
       const bytes = blockOf(entries, 9_007_199_254_740_000);
