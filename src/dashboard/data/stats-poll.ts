@@ -13,6 +13,8 @@ const pausePerWork = 10;
 export class StatsPoll {
   /** Counts under the filter; its level is left out, so that all levels have counts. */
   stats: LogStats | undefined;
+  /** False when the server has no counts to give. */
+  isCounted = true;
   /** Loggers of the whole session. */
   loggers: LogStats["loggers"] = [];
   /** Entries that match the whole filter. */
@@ -76,6 +78,7 @@ export class StatsPoll {
     try {
       const stats = await readStats(this.#client, this.#session, { buckets: bucketCount, ...rest }, signal);
       if (stats === undefined) {
+        this.isCounted = false;
         this.close();
         return;
       }

@@ -1,4 +1,4 @@
-/** Fields of an entry as flat paths: `request.headers[0].name`. */
+/** Fields of an entry as flat paths: `request.headers[0].name`, and `a["b.c"]` where a name inside is no plain word. */
 
 /** One leaf of an entry's fields. */
 export interface FieldLeaf {
@@ -21,10 +21,14 @@ function collect(path: string, value: unknown, leaves: FieldLeaf[]): void {
   if (Array.isArray(value) && value.length > 0) {
     for (const [index, item] of value.entries()) collect(`${path}[${index}]`, item, leaves);
   } else if (isPlainObject(value) && Object.keys(value).length > 0) {
-    for (const [name, member] of Object.entries(value)) collect(path === "" ? name : `${path}.${name}`, member, leaves);
+    for (const [name, member] of Object.entries(value)) collect(path === "" ? name : path + stepOf(name), member, leaves);
   } else if (path !== "") {
     leaves.push({ path, value });
   }
+}
+
+function stepOf(name: string): string {
+  return /^[\w$@-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 
 /** Returns the value at `path` as `leavesOf` spells it: a whole member name first, then step by step. */
@@ -32,7 +36,8 @@ export function valueAtPath(fields: unknown, path: string): unknown {
   if (!isPlainObject(fields)) return undefined;
   if (Object.hasOwn(fields, path)) return fields[path];
   let at: unknown = fields;
-  for (const step of path.match(/[^.[\]]+/g) ?? []) {
+  for (const [, plain, quoted] of path.matchAll(/([^.[\]"]+)|\[("(?:[^"\\]|\\.)*")\]/g)) {
+    const step = plain ?? (JSON.parse(quoted!) as string);
     if (typeof at !== "object" || at === null || !Object.hasOwn(at, step)) return undefined;
     at = (at as Record<string, unknown>)[step];
   }

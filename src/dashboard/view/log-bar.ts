@@ -76,20 +76,15 @@ export class LogBar extends View {
           @input=${(event: Event) => this.#typed((event.target as HTMLInputElement).value)}
           @keydown=${(event: KeyboardEvent) => this.#searchKey(event)} /></label>
         <span class="note" role="status">${this.searchNote}</span>
+        <button class="quiet small" aria-pressed=${search === "filter"} aria-label="Show matches only"
+          title="${search === "filter" ? "Shows matches only; mark them instead" : "Marks matches; show only them instead"} (m)"
+          @click=${() => emit(this, "tr-prefer", { search: search === "filter" ? "highlight" : "filter" })}>${icon("filter")}</button>
         ${
           this.filter.text === ""
             ? nothing
             : html`<button class="quiet small" title="Previous match (N)" aria-label="Previous match" @click=${step("previous-match")}>${icon("up")}</button>
               <button class="quiet small" title="Next match (n)" aria-label="Next match" @click=${step("next-match")}>${icon("down")}</button>`
         }
-      </div>
-      <div class="segments" role="group" aria-label="What the search does">
-        ${(["filter", "highlight"] as const).map(
-          (
-            mode,
-          ) => html`<button aria-pressed=${search === mode} title=${mode === "filter" ? "Show matches only (m)" : "Mark matches (m)"}
-            @click=${() => emit(this, "tr-prefer", { search: mode })}>${mode === "filter" ? "Filter" : "Mark"}</button>`,
-        )}
       </div>
     </div>`;
   }
@@ -107,9 +102,8 @@ export class LogBar extends View {
 
   #renderLevel(name: LevelName, chosen: LevelName | ""): TemplateResult {
     const count = totalOf(this.stats, name);
-    const label = `${name} and above${this.stats === undefined ? "" : `, ${count} of this level`}`;
-    return html`<button data-level=${name} aria-pressed=${chosen === name} aria-label=${label} title=${label} @click=${() => this.#narrow({ level: chosen === name ? "" : name })}>
-      ${shortLevels[name]}${this.stats === undefined ? nothing : html`<span class="count" data-none=${count === 0}>${compactCount(count)}</span>`}</button>`;
+    return html`<button data-level=${name} aria-pressed=${chosen === name} title="${name} and above" @click=${() => this.#narrow({ level: chosen === name ? "" : name })}>
+      ${shortLevels[name]}${this.stats === undefined ? nothing : html`<span class="count" data-none=${count === 0} title="${fullCount(count)} of this level">${compactCount(count)}</span>`}</button>`;
   }
 
   #renderLogger(): TemplateResult {
@@ -152,7 +146,7 @@ export class LogBar extends View {
     const { time, order, isWrapped, isTimelineShown } = this.preferences;
     const next = timeModes[(timeModes.indexOf(time) + 1) % timeModes.length]!;
     return html`<div class="segments look" role="group" aria-label="How rows look">
-      <button title="Times: ${time}; change to ${next} (t)" aria-label="Times: ${time}" @click=${() => emit(this, "tr-prefer", { time: next })}>${time === "relative" ? "+0:00" : time === "utc" ? "UTC" : "Local"}</button>
+      <button title="Times: ${time}; change to ${next} (t)" @click=${() => emit(this, "tr-prefer", { time: next })}>${time === "relative" ? "+0:00" : time === "utc" ? "UTC" : "Local"}</button>
       <button title="${order === "oldest" ? "Oldest" : "Newest"} first (o)" aria-label="${order === "oldest" ? "Oldest" : "Newest"} first"
         @click=${() => emit(this, "tr-prefer", { order: order === "oldest" ? "newest" : "oldest" })}>${icon(order)}</button>
       <button title="Wrap long lines (w)" aria-label="Wrap long lines" aria-pressed=${isWrapped} @click=${() => emit(this, "tr-prefer", { isWrapped: !isWrapped })}>${icon("wrap")}</button>

@@ -8,7 +8,7 @@ import { holdsSeq, type Row, rowsOf, seqRangeOf } from "../model/rows.ts";
 import type { EntryRow } from "../model/run.ts";
 import type { Place } from "../model/scroll-map.ts";
 import { EntryDetail } from "./entry-detail.ts";
-import { createRow, fillRow, type RowLook } from "./log-row.ts";
+import { createRow, fillRow, type RowLook, rowElementId } from "./log-row.ts";
 import { type ListContent, type Pin, VirtualList } from "./virtual-list.ts";
 
 /** Height of a row of one line; the style sheet has the same. */
@@ -50,6 +50,7 @@ export class LogList {
   readonly #unfolded = new Set<number>();
   #pin: (() => Pin | undefined) | undefined;
   #loggerWidth = 0;
+  #stepping = Promise.resolve();
 
   constructor(scroller: HTMLElement, source: FeedSource, input: LogInput, events: LogListEvents) {
     this.#scroller = scroller;
@@ -63,7 +64,8 @@ export class LogList {
       needBefore: () => void (this.#isOldestFirst ? this.feed?.loadOlder() : this.feed?.loadNewer()),
       needAfter: () => void (this.#isOldestFirst ? this.feed?.loadNewer() : this.feed?.loadOlder()),
       jump: (place) => void this.#jump(place),
-      placed: (isUser) => this.#placed(isUser),
+      scrolled: () => this.#scrolled(),
+      placed: () => this.#nameCurrent(),
     });
     scroller.addEventListener("wheel", (event) => this.#pauseTowards(event.deltaY), { passive: true });
     scroller.addEventListener("touchmove", () => this.setFollowing(false), { passive: true });
@@ -95,7 +97,7 @@ export class LogList {
     const isOther = before.session.id !== input.session.id;
     if (isOther) this.#reopen(input.seq);
     else if (!isSameFilter(askedOf(before), askedOf(input))) this.#reopen(input.seq !== before.seq ? input.seq : this.#keptSeq());
-    else if (input.seq !== before.seq && input.seq > 0 && input.seq !== this.currentSeq) this.show(input.seq);
+    else if (input.seq !== before.seq && input.seq > 0 && input.seq !== this.currentSeq) void this.show(input.seq);
     if (before.preferences !== input.preferences) this.#restyle(before.preferences);
     else if (before.filter !== input.filter) this.#list.refresh(false);
   }
@@ -109,12 +111,13 @@ export class LogList {
   }
 
   /** Shows the entry `seq` with what is around it. */
-  show(seq: number): void {
+  async show(seq: number): Promise<void> {
     this.setFollowing(false);
     this.currentSeq = seq;
     const isLoaded = this.rows.some((row) => holdsSeq(row, seq)) && this.feed?.state === "ready";
-    if (isLoaded) this.#goTo(() => this.#pinTo(seq, "center"));
-    else void this.feed?.showAt(seq).then(() => this.#goTo(() => this.#pinTo(seq, "center")));
+    if (!isLoaded) await this.feed?.showAt(seq);
+    this.#goTo(() => this.#pinTo(seq, "center"));
+    await this.#list.drawn();
   }
 
   /** Moves the current entry by one row. */
@@ -225,7 +228,7 @@ export class LogList {
     this.currentSeq = seq;
     this.#loggerWidth = 0;
     this.feed = new LogFeed(this.#source, this.#input.session.id, this.asked, () => this.#changed());
-    if (seq > 0) this.show(seq);
+    if (seq > 0) void this.show(seq);
     else void this.feed.showTail();
     this.#changed();
   }
@@ -268,11 +271,19 @@ export class LogList {
   }
 
   /** Reaching the live end resumes following, leaving it pauses. */
-  #placed(isUser: boolean): void {
-    if (this.feed === undefined || !isUser) return;
+  #scrolled(): void {
+    if (this.feed === undefined) return;
     const isAtLiveEnd = this.#list.isAt(this.#isOldestFirst ? "end" : "start") && this.feed.isAttached;
     this.setFollowing(isAtLiveEnd);
     this.#events.changed();
+  }
+
+  /** Tells screen readers which row is current, while it is drawn. */
+  #nameCurrent(): void {
+    const id = rowElementId(this.currentSeq);
+    const row = this.currentSeq === 0 ? null : document.getElementById(id);
+    if (row === null || row.hidden) this.#scroller.removeAttribute("aria-activedescendant");
+    else this.#scroller.setAttribute("aria-activedescendant", id);
   }
 
   #pauseTowards(direction: number): void {
@@ -300,10 +311,23 @@ export class LogList {
     this.#goTo(() => this.#pinTo(seq, "here"));
   }
 
-  async #stepTo(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {
+  /** Steps one after the other: each goes on from where the last one came to. */
+  #stepTo(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {
+    this.#stepping = this.#stepping.then(() => this.#stepOnce(step, narrower, what));
+    return this.#stepping;
+  }
+
+  /** Steps start at the current entry while it is in view, else at the edge of the view. */
+  #stepFrom(isNewer: boolean): { cursor: number } | { before: number } {
+    const { low, high } = this.visibleSeqs ?? { low: 1, high: this.feed?.head ?? 0 };
+    const isInView = low <= this.currentSeq && this.currentSeq <= high;
+    if (isNewer) return { cursor: isInView ? this.currentSeq : low - 1 };
+    return { before: isInView ? this.currentSeq : high + 1 };
+  }
+
+  async #stepOnce(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {
     const isNewer = (step === 1) === this.#isOldestFirst;
-    const from = this.currentSeq > 0 ? this.currentSeq : this.#middleSeq();
-    const place = isNewer ? { cursor: from } : { before: from };
+    const place = this.#stepFrom(isNewer);
     try {
       const query = { ...serverFilterOf(this.asked), ...narrower, ...place, limit: 1 };
       const page = await this.#source.client.readPage(this.#input.session.id, query);
@@ -311,7 +335,7 @@ export class LogList {
       if (entry === undefined) this.#events.say(`No ${isNewer ? "newer" : "older"} ${what}`);
       else {
         this.#select(entry.seq);
-        this.show(entry.seq);
+        await this.show(entry.seq);
       }
     } catch (error) {
       this.#events.say(error instanceof Error ? error.message : String(error));

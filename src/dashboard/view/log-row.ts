@@ -144,7 +144,7 @@ function fillMarker(marker: HTMLButtonElement, row: EntryRow, isOpen: boolean): 
   if (marker.hidden) return;
   setText(marker, text);
   marker.ariaExpanded = String(isOpen);
-  marker.ariaLabel = `${isOpen ? "Hide" : "Show"} ${isStructured ? "template and fields" : "all lines"}`;
+  marker.title = `${isOpen ? "Hide" : "Show"} ${isStructured ? "template and fields" : "all lines"}`;
 }
 
 function fillDetail(element: HTMLElement, detail: HTMLElement | undefined): void {

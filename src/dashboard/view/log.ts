@@ -11,7 +11,7 @@ import { copyText } from "./clipboard.ts";
 import { icon } from "./icons.ts";
 import type { LogBar } from "./log-bar.ts";
 import { LogList } from "./log-list.ts";
-import { lineOf, rowElementId } from "./log-row.ts";
+import { lineOf } from "./log-row.ts";
 
 /** The bar and the numbers around the list need no more than ten changes a second. */
 const statusDelayMs = 100;
@@ -90,18 +90,17 @@ export class LogView extends View {
 
   protected override render(): TemplateResult {
     const { time, isWrapped, isTimelineShown, theme } = this.preferences;
-    const currentSeq = this.list?.currentSeq ?? 0;
     return html`
       ${this.#renderBar()}
       ${
-        isTimelineShown && this.polled.stats !== undefined
+        isTimelineShown && this.polled.isCounted
           ? html`<tr-timeline .stats=${this.polled.stats} .isUtc=${time === "utc"} .heightPx=${64} .theme=${theme}
               @range=${(event: CustomEvent<Partial<LogFilter>>) => emit(this, "tr-filter", { ...this.filter, ...event.detail })}></tr-timeline>`
           : nothing
       }
       <div class="log-frame">
         <div class="log-scroll ${isWrapped ? "wrap" : ""}" tabindex="0" role="grid" aria-label="Log entries" aria-readonly="true"
-          aria-rowcount="-1" aria-activedescendant=${currentSeq > 0 ? rowElementId(currentSeq) : nothing}
+          aria-rowcount="-1"
           @click=${(event: MouseEvent) => this.#clicked(event)}>
           <div class="spacer" role="rowgroup"><div class="stage" role="presentation"></div></div>
         </div>

@@ -70,6 +70,7 @@ export class Timeline extends View {
 
   #draw(): void {
     const { stats } = this;
+    if (stats === undefined) this.#drop();
     if (stats === undefined || this.clientWidth === 0) return;
     const data = sumsOf(stats);
     if (this.#chart === undefined) this.#chart = new uPlot(this.#options(), data, this.querySelector<HTMLElement>(".chart")!);

@@ -28,8 +28,10 @@ export interface ListDelegate<R extends Keyed> extends RowPainter<R> {
   needAfter(): void;
   /** The view was dragged far out of the window. */
   jump(place: Place): void;
-  /** After every frame; `isUser` when the reader scrolled since the last. */
-  placed(isUser: boolean): void;
+  /** The reader has scrolled; the frame that shows it is about to be drawn. */
+  scrolled(): void;
+  /** A frame was drawn. */
+  placed(): void;
 }
 
 /** Rows drawn above and below the visible ones. */
@@ -94,6 +96,13 @@ export class VirtualList<R extends Keyed> {
   /** Draws with the next frame. */
   invalidate(): void {
     if (this.#frameId === 0) this.#frameId = requestAnimationFrame(() => this.#frame());
+  }
+
+  /** Resolves when what is invalid now has been drawn. */
+  drawn(): Promise<void> {
+    this.invalidate();
+    // Callbacks of one frame run in the order of their requests.
+    return new Promise((resolve) => requestAnimationFrame(() => resolve()));
   }
 
   /** Fills every row anew, and forgets heights when they may have changed. */
@@ -170,6 +179,7 @@ export class VirtualList<R extends Keyed> {
     this.#isInFrame = true;
     const isUser = this.#isUserScroll;
     this.#isUserScroll = false;
+    if (isUser) this.#delegate.scrolled();
     const { pin, ...content } = this.#delegate.content();
     this.#content = content;
     const isLeap = isUser && Math.abs(this.#scroller.scrollTop - this.#lastTop) > leapScreenCount * this.#scroller.clientHeight;
@@ -182,7 +192,7 @@ export class VirtualList<R extends Keyed> {
     if (this.#isIdle && pin === undefined) this.#pool.sort();
     this.#isInFrame = false;
     this.#watchEdges(isLeap);
-    this.#delegate.placed(isUser);
+    this.#delegate.placed();
   }
 
   /** Places the window: at the pin, or so that what is visible stays where it is. */

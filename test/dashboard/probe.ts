@@ -1,0 +1,42 @@
+/** What runs inside the page under test: looks at it, and measures what it does to its thread. */
+
+/** Installed before the page's own scripts. */
+export const probeSource = `
+window.probe = {
+  longTasks: [],
+  text: (selector) => document.querySelector(selector)?.innerText ?? null,
+  rows() {
+    const scroller = document.querySelector(".log-scroll");
+    const box = scroller.getBoundingClientRect();
+    return [...scroller.querySelectorAll(".row:not([hidden])")]
+      .map((element) => ({
+        kind: element.classList.contains("entry") ? "entry" : element.classList.contains("gap") ? "gap" : "fold",
+        seq: Number(element.dataset.seq ?? 0),
+        text: (element.querySelector(".text") ?? element).textContent,
+        level: element.dataset.level ?? "",
+        y: Math.round(element.getBoundingClientRect().top - box.top),
+        height: element.offsetHeight,
+      }))
+      .sort((one, other) => one.y - other.y)
+      .filter((row) => row.y + row.height > 0 && row.y < box.height);
+  },
+  /** Elements of the list, drawn or spare. */
+  elementCount: () => document.querySelectorAll(".log-scroll *").length,
+  rowCount: () => document.querySelectorAll(".log-scroll .row").length,
+  scrollTo(share) {
+    const scroller = document.querySelector(".log-scroll");
+    scroller.scrollTop = share * (scroller.scrollHeight - scroller.clientHeight);
+  },
+  /** Scrolls on by \`stepPx\` every frame, \`count\` times. */
+  async sweep(stepPx, count) {
+    const scroller = document.querySelector(".log-scroll");
+    for (let step = 0; step < count; step++) {
+      scroller.scrollTop += stepPx;
+      await new Promise(requestAnimationFrame);
+    }
+  },
+};
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) probe.longTasks.push(Math.round(entry.duration));
+}).observe({ type: "longtask", buffered: true });
+`;
