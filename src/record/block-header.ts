@@ -13,6 +13,7 @@ import {
   blockVersion,
   trailerAt,
 } from "./block.ts";
+import { millisecondsOf } from "./milliseconds.hot.ts";
 
 /** Why bytes are not a good block; all negative, so that a size and a fault fit one number. */
 export const blockFault = {
@@ -118,5 +119,5 @@ export function blockPreviousCrc(bytes: AnyBytes, offset: number): number {
 export function blockTimeMaxMs(bytes: AnyBytes, offset: number): number {
   const low = readUint32(bytes, offset + blockAt.timeMax);
   const high = readUint32(bytes, offset + blockAt.timeMax + 4) | 0;
-  return Math.floor((high * 2 ** 32 + low) / 1e6);
+  return millisecondsOf(low, high);
 }

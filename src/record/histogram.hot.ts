@@ -2,6 +2,7 @@
 import { assert } from "../base/assert.ts";
 import { textOf } from "../base/bytes.ts";
 import { levelCount } from "./levels.ts";
+import { millisecondsOf } from "./milliseconds.hot.ts";
 import type { BlockView } from "./scan.hot.ts";
 
 /** Loggers beyond this many are counted together. */
@@ -70,9 +71,4 @@ export class Histogram {
       else this.#otherLoggerCount += count;
     }
   }
-}
-
-/** Returns int64 nanoseconds as milliseconds; exact to the millisecond within a few centuries of the epoch. */
-export function millisecondsOf(low: number, high: number): number {
-  return Math.floor(high * 4294.967296 + (low >>> 0) / 1_000_000);
 }

@@ -134,13 +134,17 @@ export class Session {
       ...record,
       ...(this.isArchived ? { archived_at, original_bytes, archived_bytes } : {}),
       metadata: record.metadata as Record<string, unknown>,
-      last_activity_at: new Date(Math.max(this.lastActivityMs, Date.parse(record.last_activity_at))).toISOString(),
+      last_activity_at: this.isActive ? this.#lastActivity(record.last_activity_at) : record.last_activity_at,
       head: this.head,
       first: this.first,
       bytes: this.sizeBytes,
       archived: this.isArchived,
       is_self: this.isSelf,
     };
+  }
+
+  #lastActivity(recorded: string): string {
+    return new Date(Math.max(this.lastActivityMs, Date.parse(recorded))).toISOString();
   }
 
   /** Everything of the session leaves memory. */
