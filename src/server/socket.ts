@@ -196,15 +196,16 @@ export class SocketConnection {
     this.#queue({ ref, session, key, synced: ack === "synced", body, kind: bodyKind.json });
   }
 
-  /** Returns a scalar member of the append, undefined when it is absent or no JSON. */
+  /** Returns a scalar member of the append, undefined when it is absent, NaN when it is no JSON or longer than any good one. */
   #member(bytes: Uint8Array, member: number): unknown {
     const start = appendMessage.starts[member] as number;
     const end = appendMessage.ends[member] as number;
-    if (start < 0 || end - start > memberSizeBytesMax) return undefined;
+    if (start < 0) return undefined;
+    if (end - start > memberSizeBytesMax) return Number.NaN;
     try {
       return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
     } catch {
-      return undefined;
+      return Number.NaN;
     }
   }
 
