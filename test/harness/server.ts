@@ -39,6 +39,8 @@ export class TestServer {
   #exit: Promise<number | NodeJS.Signals> = Promise.resolve(0);
   #log = "";
   port = 0;
+  /** It listens, as far as we know. */
+  isUp = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -77,6 +79,7 @@ export class TestServer {
     this.#exit = new Promise((resolve) => {
       child.on("exit", (code, signal) => {
         running.delete(child);
+        this.isUp = false;
         resolve(code ?? signal ?? 0);
       });
     });
@@ -84,6 +87,7 @@ export class TestServer {
       this.#log = (this.#log + text).slice(-logLengthMax);
     });
     await inTime("the server's first line", this.#firstLine(child));
+    this.isUp = true;
   }
 
   #firstLine(child: ChildProcess): Promise<void> {
