@@ -1,5 +1,6 @@
 /** Stage histogram: counting entries per level over time, beside reading the columns it needs. */
-import { Histogram, millisecondsOf } from "#src/record/histogram.hot.ts";
+import { Histogram } from "#src/record/histogram.hot.ts";
+import { millisecondsOf } from "#src/record/milliseconds.hot.ts";
 import { BlockView } from "#src/record/scan.hot.ts";
 import { workloadBlock } from "./entries.ts";
 import { runWhenMain, type Stage, type StageCase } from "./stage.ts";
