@@ -41,6 +41,8 @@ export interface LiveSocketEvents {
 const connectMsMax = 10_000;
 /** The server sends a heartbeat per subscription every 15 s; three missed ones mean that the peer is gone. */
 const silenceMsMax = 46_000;
+/** A timer that is so late was held up by a blocked process, by a pager that stops for example. */
+const heldUpMsMin = 2_000;
 /** A connection that lasted so long was a good one: the next wait starts short again. */
 const goodAfterMs = 5_000;
 
@@ -120,7 +122,7 @@ export class LiveSocket {
     this.#openedAtMs = this.#options.clock.monotonicMs();
     this.#lastHeardMs = this.#openedAtMs;
     this.#enter({ kind: "open" });
-    this.#watch();
+    this.#checkAfter(silenceMsMax);
     this.#events.onOpen();
   }
 
@@ -147,14 +149,19 @@ export class LiveSocket {
   }
 
   /** Looks once per silence period whether anything was heard in it. */
-  #watch(): void {
+  #checkAfter(delayMs: number): void {
     const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
     const check = () => {
-      const silentMs = clock.monotonicMs() - this.#lastHeardMs;
-      if (this.expectsHeartbeats && silentMs >= silenceMsMax) this.reconnect("no heartbeat");
-      else this.#arm(clock.after(Math.max(1000, silenceMsMax - silentMs), check));
+      const nowMs = clock.monotonicMs();
+      const silentMs = nowMs - this.#lastHeardMs;
+      // A check that comes late finds a process that was held up, with messages still unread.
+      const wasHeldUp = nowMs - dueMs > heldUpMsMin;
+      if (wasHeldUp || !this.expectsHeartbeats) this.#checkAfter(silenceMsMax);
+      else if (silentMs >= silenceMsMax) this.reconnect("no heartbeat");
+      else this.#checkAfter(silenceMsMax - silentMs);
     };
-    this.#arm(clock.after(silenceMsMax, check));
+    this.#arm(clock.after(delayMs, check));
   }
 
   /** There is one timer at a time: for the connection, for silence, or for the next attempt. */

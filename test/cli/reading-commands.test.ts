@@ -26,10 +26,8 @@ test("tail prints the newest entries as lines, and as JSON", async () => {
     "[26-11-20 10:00:00.123] [err] two\n    lines\n[26-11-20 10:00:00.123] three\n",
   );
   assert.equal(linesOf(await bench.output(["tail", id]))[0], "[26-11-20 10:00:00.123] [inf] [LogNet] one");
-  assert.equal(await bench.output(["tail", id, "-n", "0"]), "");
-  assert.deepEqual(messagesOf(await bench.output(["tail", id, "--json", "--level", "error"])), ["two\nlines"]);
-  assert.deepEqual(messagesOf(await bench.output(["tail", id, "--json", "--logger", "LogNet"])), ["one"]);
-  assert.deepEqual(messagesOf(await bench.output(["tail", id, "--json", "--grep", "THREE"])), ["three"]);
+  const filtered = await bench.output(["tail", id, "--json", "--level", "info", "--logger", "LogNet", "--grep", "ONE"]);
+  assert.deepEqual(messagesOf(filtered), ["one"]);
 });
 
 test("tail reads more than a page, filtered or not", async () => {
@@ -205,5 +203,4 @@ test("verify checks a data directory without a server: 0 when all is well, 1 wit
   const { damaged: isDamaged, findings } = JSON.parse(report.stdout) as { damaged: boolean; findings: string[] };
   assert.ok(isDamaged && findings.length > 0);
   assert.equal((await bench.run(["verify", join(bench.directory, "missing")])).code, 1);
-  await bench.start();
 });

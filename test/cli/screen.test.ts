@@ -18,7 +18,7 @@ async function onTerminal(args: readonly string[], env: Readonly<Record<string, 
 
 const hostile = "\x1b[2J\x1b]0;owned\x07 back\rover \x9b31m user\u202egnp.exe";
 
-test("log text cannot act on a terminal, and a pipe gets it as it is", async () => {
+test("C3: log text cannot act on a terminal, and a pipe gets it as it is", async () => {
   const id = await bench.session([{ message: hostile, logger: "a\x1b[31mb" }]);
   const { code, screen } = await onTerminal(["tail", id], { NO_COLOR: "1" });
   assert.equal(code, 0);
@@ -34,7 +34,6 @@ test("JSON and exports on a terminal are harmless too", async () => {
     ["tail", id, "--json"],
     ["grep", id, "back", "--json"],
     ["export", id],
-    ["export", id, "--format", "text"],
     ["export", id, "--format", "csv"],
   ]) {
     const { code, screen } = await onTerminal(args, { NO_COLOR: "1" });

@@ -47,7 +47,7 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
-test("a subscription sees each entry once and in order, wherever the connection breaks", () => {
+test("C2: a subscription sees each entry once and in order, wherever the connection breaks", () => {
   fc.assert(
     fc.property(steps, (script: Step[]) => {
       const { clock, model, client } = setUp();
@@ -198,6 +198,16 @@ test("a connection without heartbeats is given up; without subscriptions silence
   client.subscribe({ session: modelSession, cursor: 0 }, sink);
   clock.advance(120_000);
   assert.equal(model.sockets[0]?.isOver, true);
+  assert.ok(model.sockets.length > 1);
+});
+
+test("a process that was held up reads on before it calls the connection dead", () => {
+  const { clock, model, client } = setUp();
+  client.subscribe({ session: modelSession, cursor: 0 }, collector().sink);
+  model.settle();
+  clock.jump(600_000);
+  assert.equal(model.sockets.length, 1);
+  clock.advance(60_000);
   assert.ok(model.sockets.length > 1);
 });
 

@@ -43,6 +43,12 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
+  /** Moves on at once and then runs what was due, late: as in a process that was stopped. */
+  jump(ms: number): void {
+    this.#nowMs += ms;
+    this.advance(0);
+  }
+
   /** Lets promises run and moves on, until `isDone`. */
   async run(isDone: () => boolean, stepMs = 50): Promise<void> {
     for (let step = 0; step < 10_000; step++) {

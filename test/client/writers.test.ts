@@ -37,7 +37,7 @@ const faults = fc.array(
   { maxLength: 20 },
 );
 
-test("what is written is stored once and in order, whatever the server and the network do", async () => {
+test("C1: what is written is stored once and in order, whatever the server and the network do", async () => {
   await fc.assert(
     fc.asyncProperty(faults, fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }), async (script, groups) => {
       const { clock, model, client, stored } = setUp();

@@ -48,14 +48,15 @@ function listLines({ out }: Context<ClientOptions>, title: string, items: readon
   return [out.paint("bold", title), ...tableLines([names.map(titleOf), ...rows], right)];
 }
 
+/** The unit is left out where the value shows it. */
 function titleOf(name: string): string {
-  return name.replaceAll("_", " ");
+  return name.replace(/_(bytes|ms|seconds)$/, "").replaceAll("_", " ");
 }
 
 /** The unit stands at the end of a name. */
 function textOf(name: string, value: unknown): string {
   if (typeof value !== "number") return visibleLine(String(value));
-  if (/bytes$/.test(name)) return sizeText(value);
+  if (/(^|_)bytes(_|$)/.test(name)) return sizeText(value);
   if (/_ms$/.test(name)) return durationText(value);
   if (/_seconds$/.test(name)) return durationText(value * 1000);
   return Number.isInteger(value) ? countText(value) : String(value);
