@@ -10,13 +10,15 @@ export interface FeedSink {
   /** False while the socket has no room: changes are skipped and a snapshot follows when it has. */
   hasRoom(): boolean;
   snapshot(sessions: readonly Session[]): void;
-  /** Also told when the session left the status that the feed shows. */
+  /** Also told when the session left the status that the feed shows: once, with its new one. */
   changed(session: Session): void;
   removed(session: Session): void;
 }
 
 interface Feed {
   readonly sink: FeedSink;
+  /** Sessions that the client knows to have the feed's status. */
+  readonly shown: Set<Session>;
   isBehind: boolean;
 }
 
@@ -35,7 +37,7 @@ export class SessionsFeed implements EngineListener {
 
   /** Starts a feed with its snapshot; returns its end. */
   open(sink: FeedSink): () => void {
-    const feed: Feed = { sink, isBehind: false };
+    const feed: Feed = { sink, shown: new Set(), isBehind: false };
     this.#feeds.add(feed);
     this.#snapshot(feed);
     return () => this.#feeds.delete(feed);
@@ -51,7 +53,7 @@ export class SessionsFeed implements EngineListener {
 
   onSessionRemoved(session: Session): void {
     this.#changed.delete(session);
-    for (const { sink } of this.#feeds) sink.removed(session);
+    for (const { sink, shown } of this.#feeds) if (shown.delete(session)) sink.removed(session);
   }
 
   #flush(): void {
@@ -59,7 +61,7 @@ export class SessionsFeed implements EngineListener {
     for (const feed of this.#feeds) {
       if (!feed.sink.hasRoom()) feed.isBehind = true;
       else if (feed.isBehind) this.#snapshot(feed);
-      else for (const session of this.#changed) feed.sink.changed(session);
+      else for (const session of this.#changed) tell(feed, session);
     }
     this.#changed.clear();
     // A feed that is behind gets its snapshot when its socket has room, even if nothing changes any more.
@@ -73,6 +75,16 @@ export class SessionsFeed implements EngineListener {
     feed.isBehind = false;
     const { status } = feed.sink;
     const query = { status, sort: "created", order: "desc", offset: 0, limit: Number.MAX_SAFE_INTEGER } as const;
-    feed.sink.snapshot(this.#engine.registry.list(query).sessions);
+    const { sessions } = this.#engine.registry.list(query);
+    feed.shown.clear();
+    for (const session of sessions) feed.shown.add(session);
+    feed.sink.snapshot(sessions);
   }
+}
+
+function tell({ sink, shown }: Feed, session: Session): void {
+  const isWanted = sink.status === "all" || sink.status === session.record.status;
+  if (isWanted) shown.add(session);
+  else if (!shown.delete(session)) return;
+  sink.changed(session);
 }

@@ -106,7 +106,8 @@ export class SocketConnection {
         return this.#heartbeat(message.session);
       default: {
         const { type } = message as { type?: unknown };
-        return this.#error(refuse("invalid_batch", `Message type ${JSON.stringify(type)?.slice(0, 64)} is not known.`), message);
+        const shown = typeof type === "string" ? JSON.stringify(type.slice(0, 64)) : "of another kind than text";
+        return this.#error(refuse("invalid_batch", `Message type ${shown} is not known.`), message);
       }
     }
   }
