@@ -29,6 +29,11 @@ export class HandClock implements Clock {
     };
   }
 
+  /** Moves on by `ms` while nobody looks: what falls due meanwhile waits for `advance`. */
+  skip(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Moves on by `ms`; `settle` resolves when everything that a timer set off is over. */
   async advance(ms: number, settle: () => Promise<void>): Promise<void> {
     const untilMs = this.#nowMs + ms;

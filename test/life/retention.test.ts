@@ -236,7 +236,10 @@ test("what is written to a session while it is removed finds it gone, and brings
   const put = machine.engine.replace(session, { mode: "m" });
   const readers = machine.engine.writeReaders(session, []);
   const opened = machine.engine.createOrUpdate(session.id, {});
-  assert.deepEqual([await purged, (await put)?.code, (await readers)?.code], [undefined, "session_not_found", "session_not_found"]);
+  assert.deepEqual(
+    [await purged, (await put)?.code, (await readers)?.code],
+    [undefined, "session_not_found", "session_not_found"],
+  );
   assert.ok("code" in (await opened));
   await machine.settle();
   assert.deepEqual(directories(machine.files), []);
