@@ -89,6 +89,7 @@ export class Machine {
   /** Lines of the server's own log. */
   readonly log: Record<string, unknown>[] = [];
   readonly #options: MachineOptions;
+  readonly #stopTimers: () => void;
   #idCount = 0;
 
   constructor(options: MachineOptions = {}) {
@@ -107,13 +108,14 @@ export class Machine {
     this.workers = this.engine.shards.map((shard) => new InlineWorker(shard, { files, dataDir, segmentSizeBytes }));
     this.archivist = new Archivist(this.engine);
     this.lifecycle = new Lifecycle(this.engine, { ...settingsDefault, ...options.settings }, processes, this.archivist);
-    this.lifecycle.start(clock);
+    this.#stopTimers = this.lifecycle.start(clock);
     this.engine.gate.open();
   }
 
   /** Another server on the same data directory, as after a crash of this one. */
   async restarted(options: MachineOptions = {}): Promise<Machine> {
     const { clock, processes, files, dataDir } = this;
+    this.#stopTimers();
     const machine = new Machine({ ...this.#options, clock, processes, files, dataDir, ...options });
     await recoverSessions(machine.engine, { sameBoot: true, syncedBeforeMs: 0 });
     await endLeftovers(machine.engine);
