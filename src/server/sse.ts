@@ -53,9 +53,11 @@ class EventStream implements FollowSink {
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     exchange.response.onWritable(() => {
-      this.#isFull = false;
-      this.follower?.onRoom();
-      return true;
+      // The library leaves sending what it kept to us, and takes nothing empty: a comment, which clients skip.
+      const isSent = exchange.isOver || exchange.response.write(":\n\n");
+      this.#isFull = !isSent;
+      if (isSent) this.follower?.onRoom();
+      return isSent;
     });
   }
 
