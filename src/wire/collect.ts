@@ -133,7 +133,8 @@ export class Collector {
     const stop = Math.min(count, request.countMax - this.#count);
     const next = request.writer.append(view, indexes, 0, stop, this.#column, request.sizeBytesMax);
     this.#took(next, view.seq(indexes[0]!), view.seq(indexes[next - 1]!));
-    return next === count ? end : indexes[next - 1]! + 1;
+    // A full answer ends at its last entry, so that its cursor does not depend on how entries lie in blocks.
+    return next === count && !this.isFull ? end : indexes[next - 1]! + 1;
   }
 
   /** Takes `indexes[start, end)` (or entries start…end - 1) from their end, in pieces that each lie in order. */

@@ -65,6 +65,22 @@ function levelMinOf(filter: Filter | undefined): number {
   return filter === undefined ? 0 : (JSON.parse(filter.key)[0] as number);
 }
 
+test("a page that is full ends at its last entry, whether or not more of its block was looked at", () => {
+  const entries = [1, 0].map((level) => ({
+    ...(fc.sample(entriesArbitrary, { numRuns: 50, seed: 7 }).flat()[0] as ModelEntry),
+    level,
+  }));
+  const request = {
+    direction: "after",
+    position: firstSeq - 1,
+    limit: 1,
+    filter: compileFilter({ levelMin: 1 }),
+    format: "json",
+  } as const;
+  assert.equal(pageOf(blocksOf(entries, []), request).cursor, firstSeq);
+  assert.equal(pageOf(blocksOf(entries, [1]), request).cursor, firstSeq);
+});
+
 test("any split of entries into blocks gives the same page, in every format, and it is the right one", () => {
   fc.assert(
     fc.property(entriesArbitrary, cuts, requests, (entries, places, request) => {
