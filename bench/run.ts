@@ -72,6 +72,7 @@ async function runFlows(flows: readonly Flow[], options: Options): Promise<Row[]
     seconds: isSmoke ? 0.2 : options.seconds,
     warmUpSeconds: isSmoke ? 0 : 1,
     usesWrk: options.generator === undefined ? !isSmoke && hasCommand("wrk") : options.generator === "wrk",
+    nodeFlags: [],
     say,
   };
   const bench = context.bench({ ...common, main: ownMain });

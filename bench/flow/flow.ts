@@ -69,6 +69,8 @@ export interface Bench {
   readonly usesWrk: boolean;
   /** The server under test: path of its built `main.js`. */
   readonly main: string;
+  /** Flags of Node for that server. */
+  readonly nodeFlags: readonly string[];
   /** Makes a new directory, which goes with the run. */
   directory(): string;
   /** Returns what `make` resolves to, made once per run and server under test. */

@@ -46,7 +46,7 @@ interface Goal {
 /** Sets up a flow of intake with its reference. */
 export async function openIntake(intake: Intake, bench: Bench): Promise<Contest> {
   const directory = bench.directory();
-  const server = await startServer({ main: bench.main, dataDir: join(directory, "data") });
+  const server = await startServer({ main: bench.main, dataDir: join(directory, "data"), nodeFlags: bench.nodeFlags });
   const bodies = bodiesOf(intake, bodyCountOf(intake.batch, bench.isSmoke));
   const sizeBytes = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length;
   const setup: Setup = { intake, bench, server, bodies, sizeBytes };

@@ -43,6 +43,11 @@ class Run {
     return { count: this.#count, failed: this.#failed, seconds, cpuSeconds: (user + system) / 1e6, ...latency };
   }
 
+  /** Ends the run at the next answers. */
+  stop(): void {
+    this.#endMs = 0;
+  }
+
   #drive(socket: Socket): void {
     let sentMs = 0;
     const next = () => {
@@ -73,4 +78,12 @@ class Run {
   }
 }
 
-serveCalls({ run: (load: HttpLoad) => new Run(load).run() });
+let running: Run | undefined;
+
+serveCalls({
+  run: (load: HttpLoad) => {
+    running = new Run(load);
+    return running.run();
+  },
+  stop: () => running?.stop(),
+});

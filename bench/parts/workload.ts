@@ -48,6 +48,19 @@ function bodyOf({ form, batch }: Workload, entries: readonly GeneratedEntry[]): 
   }
 }
 
+/** Returns JSON bodies whose entries have their seq first, as they are when they are read. */
+export function numberedBodiesOf(batch: number, count: number): Uint8Array[] {
+  const next = editorLog({ seed, structured: false });
+  let seq = 1_000_000;
+  return Array.from({ length: count }, () =>
+    utf8(
+      `[${batchOf(next, batch)
+        .map((entry) => `{"seq":${seq++},${jsonOf(entry).slice(1)}`)
+        .join(",")}]`,
+    ),
+  );
+}
+
 /** Returns the JSON of one entry, as a client would send it. */
 export function jsonOf({ timeMs, level, logger, message, format, fields }: GeneratedEntry): string {
   const timestamp = new Date(timeMs).toISOString();
