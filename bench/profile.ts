@@ -130,6 +130,8 @@ const program = new Command("profile")
   .option("--seconds <seconds>", "length of the load", Number, 6)
   .option("--top <count>", "functions of a thread", Number, 16)
   .option("--directory <path>", "where data directories are made");
+// Every program and server that runs is killed by a listener of its own.
+process.setMaxListeners(100);
 process.once("SIGINT", () => process.exit(130));
 await main(program.parse(process.argv).opts<Options>());
 process.exit();

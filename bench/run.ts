@@ -122,6 +122,8 @@ async function runStages(wanted: (name: string) => boolean, options: Options): P
   }
 }
 
+// Every program and server that runs is killed by a listener of its own.
+process.setMaxListeners(100);
 process.once("SIGINT", () => process.exit(130));
 process.once("SIGTERM", () => process.exit(143));
 await main(optionsOf(process.argv));

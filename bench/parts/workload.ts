@@ -48,6 +48,11 @@ function bodyOf({ form, batch }: Workload, entries: readonly GeneratedEntry[]): 
   }
 }
 
+/** Returns `count` entries, the same ones that the bodies begin with. */
+export function entriesOf(shape: Shape, count: number): GeneratedEntry[] {
+  return batchOf(editorLog({ seed, structured: shape === "structured" }), count);
+}
+
 /** Returns JSON bodies whose entries have their seq first, as they are when they are read. */
 export function numberedBodiesOf(batch: number, count: number): Uint8Array[] {
   const next = editorLog({ seed, structured: false });
