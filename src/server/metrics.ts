@@ -1,5 +1,5 @@
 /** Prometheus text: plain counters are read when somebody asks, so that counting costs an increment and no more. */
-import { collectDefaultMetrics, Gauge, Registry as MetricRegistry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry as MetricRegistry } from "prom-client";
 import type { Engine } from "./engine.ts";
 import type { Live } from "./live.ts";
 
@@ -13,18 +13,38 @@ interface Reading {
 export function createMetrics(engine: Engine, live: Live): () => Promise<string> {
   const registry = new MetricRegistry();
   collectDefaultMetrics({ register: registry, prefix: "tailrace_" });
-  for (const reading of [...engineReadings(engine), ...liveReadings(engine, live)]) {
-    new Gauge({
-      name: `tailrace_${reading.name}`,
-      help: reading.help,
-      registers: [registry],
-      collect() {
-        this.set(reading.read());
-      },
-    });
+  for (const { name, help, read } of [...engineReadings(engine), ...liveReadings(engine, live)]) {
+    addMetric(registry, { name: `tailrace_${name}`, help, labelNames: [] }, (tell) => tell({}, read()));
   }
   addShardMetrics(registry, engine);
   return () => registry.metrics();
+}
+
+type Tell = (labels: Record<string, string>, value: number) => void;
+
+/** What only grows is a counter and called `…_total`, all else is a gauge. */
+function addMetric(
+  registry: MetricRegistry,
+  metric: { readonly name: string; readonly help: string; readonly labelNames: string[] },
+  readAll: (tell: Tell) => void,
+): void {
+  const options = { ...metric, registers: [registry] };
+  if (metric.name.endsWith("_total")) {
+    new Counter({
+      ...options,
+      collect() {
+        this.reset();
+        readAll((labels, value) => this.inc(labels, value));
+      },
+    });
+  } else {
+    new Gauge({
+      ...options,
+      collect() {
+        readAll((labels, value) => this.set(labels, value));
+      },
+    });
+  }
 }
 
 function engineReadings(engine: Engine): Reading[] {
@@ -68,14 +88,8 @@ function liveReadings(engine: Engine, live: Live): Reading[] {
 
 function addShardMetrics(registry: MetricRegistry, engine: Engine): void {
   const perShard = (name: string, help: string, read: (shard: Engine["shards"][number]) => number) => {
-    new Gauge({
-      name: `tailrace_shard_${name}`,
-      help,
-      labelNames: ["shard"],
-      registers: [registry],
-      collect() {
-        for (const shard of engine.shards) this.set({ shard: String(shard.index) }, read(shard));
-      },
+    addMetric(registry, { name: `tailrace_shard_${name}`, help, labelNames: ["shard"] }, (tell) => {
+      for (const shard of engine.shards) tell({ shard: String(shard.index) }, read(shard));
     });
   };
   perShard("queued_batches", "Batches that wait for a job", (shard) => shard.queuedCount);
