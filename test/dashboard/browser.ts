@@ -1,24 +1,11 @@
 /** Debian's Chromium, driven as a reader's browser: installed when missing, one per file, a fresh profile per test. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { after, before, type TestContext } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { TestServer } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
+import { chromiumFlags, chromiumPath, mustHaveChromium } from "./chromium.ts";
 import { probeSource } from "./probe.ts";
-
-const executablePath = "/usr/bin/chromium";
-const flags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** A row of the log as it is on the screen. */
 export interface ShownRow {
@@ -40,14 +27,6 @@ export interface OpenOptions {
   readonly height?: number;
   /** Kept by the page as the reader's preferences. */
   readonly preferences?: object;
-}
-
-/** Installs Chromium when the machine has none; throws when that fails, so that no test is left out. */
-function mustHaveChromium(): void {
-  if (existsSync(executablePath)) return;
-  spawnSync("apt-get", ["update"], { stdio: "inherit" });
-  spawnSync("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { stdio: "inherit" });
-  if (!existsSync(executablePath)) throw new Error("These tests need Debian's chromium, and it could not be installed.");
 }
 
 /** One page under test. */
@@ -137,7 +116,7 @@ export function sharedBrowser(): (t: TestContext, server: TestServer, options?: 
   let browser: Browser | undefined;
   before(async () => {
     mustHaveChromium();
-    browser = await chromium.launch({ executablePath, args: flags });
+    browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags });
   });
   after(() => browser?.close());
   return async (t, server, options = {}) => {

@@ -13,7 +13,7 @@ import { numericPaths, seriesOf } from "#dashboard/model/series.ts";
 import { isStackFrame } from "#dashboard/model/stack-trace.ts";
 import { templatePieces } from "#dashboard/model/template.ts";
 import { rangeOfBuckets, tryParseTime, typedTime } from "#dashboard/model/time-range.ts";
-import { firstLine, visibleText } from "#dashboard/model/visible-text.ts";
+import { firstLine, lineWithMatch, visibleText } from "#dashboard/model/visible-text.ts";
 import { levelNames } from "#src/record/levels.ts";
 import type { EntryObject } from "#src/wire/api.ts";
 
@@ -90,6 +90,13 @@ test("control and direction characters become visible, everything else stays", (
 test("a folded row shows the first line, cut at its limit", () => {
   assert.equal(firstLine("one\r\ntwo"), "one");
   assert.equal(firstLine("x".repeat(5000)).length, 2001);
+});
+
+test("a match that a folded row would hide is shown in it", () => {
+  assert.equal(lineWithMatch("Boom\n  at one\n  at needle (x)\nend", "NEEDLE"), "Boom … at needle (x)");
+  assert.equal(lineWithMatch("a needle\nneedle", "needle"), "a needle");
+  assert.match(lineWithMatch(`${"x".repeat(9000)}needle`, "needle"), /^x{120} … x{40}needle$/);
+  assert.equal(lineWithMatch("nothing\nhere", "needle"), "nothing");
 });
 
 test("pieces join to the text, and each match reads as the needle in some case", () =>

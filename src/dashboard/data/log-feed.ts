@@ -51,7 +51,7 @@ export class LogFeed {
   #mayGrow = true;
   #subscription: Subscription | undefined;
   #loading = { older: false, newer: false };
-  /** Counts jumps: an answer that belongs to an older one is dropped. */
+  /** Counts jumps and replaced views: an answer that belongs to an older one is dropped. */
   #epoch = 0;
   #isClosed = false;
 
@@ -102,6 +102,7 @@ export class LogFeed {
     const epoch = ++this.#epoch;
     const held = this.#tail.rows.length;
     if (this.#subscription !== undefined && (held >= tailRowCountMax / 2 || this.#tail.low < this.first)) {
+      this.#dropLoading();
       this.view.copyOf(this.#tail);
       this.isAttached = true;
       this.#changed("ready");
@@ -151,7 +152,7 @@ export class LogFeed {
     this.#loading.older = true;
     const epoch = this.#epoch;
     const page = await this.#read({ before: this.view.low + 1, limit: this.#pageSize }, epoch);
-    this.#loading.older = false;
+    if (epoch === this.#epoch) this.#loading.older = false;
     if (page === undefined) return;
     this.#prepend(page);
     if (this.view.trimNewest(viewRowCountMax) > 0) this.isAttached = false;
@@ -164,7 +165,7 @@ export class LogFeed {
     this.#loading.newer = true;
     const epoch = this.#epoch;
     const page = await this.#read({ cursor: this.view.high, limit: this.#pageSize }, epoch);
-    this.#loading.newer = false;
+    if (epoch === this.#epoch) this.#loading.newer = false;
     if (page === undefined) return;
     if (page.gap !== undefined) this.view.addGap(page.gap);
     this.view.append(this.#matching(page.entries), page.cursor);
@@ -210,11 +211,17 @@ export class LogFeed {
   }
 
   #place(page: LogPage, low: number): void {
+    this.#dropLoading();
     this.view.reset(low);
     this.isAttached = false;
-    this.#loading = { older: false, newer: false };
     if (page.gap !== undefined) this.view.addGap(page.gap);
     this.view.append(this.#matching(page.entries), page.cursor);
+  }
+
+  /** Forgets what was asked for: it belongs to a view that is about to be replaced. */
+  #dropLoading(): void {
+    this.#epoch++;
+    this.#loading = { older: false, newer: false };
   }
 
   #prepend(page: LogPage): void {

@@ -20,7 +20,25 @@ export const foldedLengthMax = 2000;
 
 /** Returns the first line of `message`, cut to what a folded row shows. */
 export function firstLine(message: string): string {
-  const end = message.indexOf("\n");
-  const line = end < 0 ? message : message.slice(0, end).replace(/\r$/, "");
+  return cut(lineAt(message, 0));
+}
+
+/** Returns what a folded row shows while `needle` is looked for: the first line, and the line of a match that it hides. */
+export function lineWithMatch(message: string, needle: string): string {
+  const first = firstLine(message);
+  const at = message.toLowerCase().indexOf(needle.toLowerCase());
+  if (at < first.length || needle === "") return first;
+  const start = message.lastIndexOf("\n", at) + 1;
+  // A match far inside a long line is shown from a little before it.
+  const from = Math.max(start, at - 40);
+  return `${first.slice(0, 120)} … ${cut(lineAt(message, from)).trimStart()}`;
+}
+
+function lineAt(text: string, start: number): string {
+  const end = text.indexOf("\n", start);
+  return end < 0 ? text.slice(start) : text.slice(start, end).replace(/\r$/, "");
+}
+
+function cut(line: string): string {
   return line.length > foldedLengthMax ? `${line.slice(0, foldedLengthMax)}…` : line;
 }

@@ -8,6 +8,7 @@ import { loadPreferences, type Preferences, savePreferences } from "../data/pref
 import { Sessions } from "../data/sessions.ts";
 import { noFilter } from "../model/filter.ts";
 import { hashOf, parseRoute, type Route } from "../model/route.ts";
+import { visibleText } from "../model/visible-text.ts";
 import { listen, View } from "./base.ts";
 import type { Help } from "./help.ts";
 import { icon, mark } from "./icons.ts";
@@ -102,6 +103,13 @@ export class App extends View {
       </main>
       <div class="toast ${this.said === "" ? "" : "shown"}" role="status">${this.said}</div>
       <tr-help></tr-help>`;
+  }
+
+  protected override updated(): void {
+    const session = this.#session;
+    const name = session === undefined ? "" : [session.appname, session.mode].filter((part) => part !== undefined).join(" ");
+    const title = name === "" ? "tailrace" : `${visibleText(name)} · tailrace`;
+    if (document.title !== title) document.title = title;
   }
 
   #renderTop(): TemplateResult {

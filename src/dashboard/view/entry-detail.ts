@@ -11,7 +11,7 @@ import { visibleText } from "../model/visible-text.ts";
 import { emit, View } from "./base.ts";
 import { copyText } from "./clipboard.ts";
 import { icon } from "./icons.ts";
-import { lineOf } from "./log-row.ts";
+import { lineOf, linkTo } from "./log-row.ts";
 
 export class EntryDetail extends View {
   static override properties = {
@@ -58,7 +58,7 @@ export class EntryDetail extends View {
   }
 
   #renderActions(): TemplateResult {
-    const link = new URL(`#s=${this.session}&c=${this.entry.seq}`, location.href).href;
+    const link = linkTo(this.session, this.entry.seq);
     return html`
       <button class="quiet" @click=${() => void copyText(this, lineOf(this.entry), "Line")}>${icon("copy")}Copy line</button>
       <button class="quiet" @click=${() => void copyText(this, link, "Link")}>${icon("link")}Copy link</button>

@@ -14,7 +14,7 @@ import { chartColors } from "./chart-colors.ts";
 /** Entries that are drawn. */
 const entryCountMax = 10_000;
 /** Of more entries, so many stretches spread over the log are taken. */
-const stretchCount = 50;
+const stretchCount = 25;
 /** Pixels of a step in time. */
 const columnPx = 4;
 const heightPx = 180;
@@ -43,7 +43,8 @@ export class FieldChart extends View {
   declare head: number;
   declare isUtc: boolean;
   declare theme: string;
-  declare entries: readonly EntryObject[];
+  /** Absent until they are here. */
+  declare entries: readonly EntryObject[] | undefined;
   declare note: string;
   #chart: uPlot | undefined;
   #resizes: ResizeObserver | undefined;
@@ -55,7 +56,6 @@ export class FieldChart extends View {
     this.templates = [];
     this.template = "";
     this.path = "";
-    this.entries = [];
     this.note = "";
   }
 
@@ -78,7 +78,7 @@ export class FieldChart extends View {
   }
 
   protected override render(): TemplateResult {
-    const paths = numericPaths(this.entries.slice(-200));
+    const paths = numericPaths((this.entries ?? []).slice(-200));
     const candidates = this.templates.filter(({ template }) => template.includes("{"));
     return html`
       <div class="choose">
@@ -93,7 +93,12 @@ export class FieldChart extends View {
         <span class="muted">${this.note}</span>
       </div>
       <div class="chart" role="img" aria-label="${this.#shownPath || "No field"} over time. ${this.note}"></div>
-      ${paths.length === 0 ? html`<p class="empty">${candidates.length === 0 ? "No templates with fields." : "No numbers in the fields of this template."}</p>` : ""}`;
+      ${paths.length === 0 ? html`<p class="empty">${this.#emptyText(candidates.length)}</p>` : ""}`;
+  }
+
+  #emptyText(templateCount: number): string {
+    if (templateCount === 0) return "No templates with fields.";
+    return this.entries === undefined ? "Loading…" : "No numbers in the fields of this template.";
   }
 
   get #chosen(): string {
@@ -101,7 +106,7 @@ export class FieldChart extends View {
   }
 
   get #shownPath(): string {
-    const paths = numericPaths(this.entries.slice(-200));
+    const paths = numericPaths((this.entries ?? []).slice(-200));
     return paths.includes(this.path) ? this.path : (paths[0] ?? "");
   }
 
@@ -154,7 +159,7 @@ export class FieldChart extends View {
     this.#chart = undefined;
     const path = this.#shownPath;
     if (path === "" || this.clientWidth === 0) return;
-    const { times, means, lows, highs, count } = seriesOf(this.entries, path, this.clientWidth / columnPx);
+    const { times, means, lows, highs, count } = seriesOf(this.entries ?? [], path, this.clientWidth / columnPx);
     const total = this.templates.find(({ template }) => template === this.#chosen)?.count ?? count;
     const range = `${round(Math.min(...lows))} to ${round(Math.max(...highs))}`;
     this.note = count === 0 ? "" : `${range} in ${fullCount(count)}${total > count ? ` of ${fullCount(total)}` : ""} entries`;

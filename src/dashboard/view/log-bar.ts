@@ -58,11 +58,12 @@ export class LogBar extends View {
         ${this.#renderLevels()}
         ${this.#renderLogger()}
         ${this.#renderRange()}
-        <span class="grow"></span>
+        <div class="bar-end">
         ${this.#renderLook()}
         ${this.exportMenu}
         <button class="follow" aria-pressed=${this.isFollowing} title="Follow the newest entries (f)" @click=${() => this.dispatchEvent(new Event("follow"))}>
           ${icon("live")}<span>Follow</span></button>
+        </div>
       </div>
       ${this.#renderChips()}`;
   }

@@ -1,5 +1,5 @@
 /** The list of a log: what is loaded, drawn, open and current in it, and every way to move through it. */
-import type { SessionObject } from "../../wire/api.ts";
+import type { EntryObject, SessionObject } from "../../wire/api.ts";
 import { type FeedSource, LogFeed } from "../data/log-feed.ts";
 import type { Preferences } from "../data/preferences.ts";
 import { isSameFilter, type LogFilter, serverFilterOf } from "../model/filter.ts";
@@ -188,10 +188,11 @@ export class LogList {
     this.#changed();
   }
 
-  /** Returns the current entry, if it is loaded. */
-  get current(): EntryRow | undefined {
-    const row = this.rows.find(({ key }) => key === this.currentSeq);
-    return row?.kind === "entry" ? row : undefined;
+  /** Returns the entry `seq`, if it is loaded. */
+  entryAt(seq: number): EntryObject | undefined {
+    const rows = this.feed?.view.rows ?? [];
+    const row = rows[this.feed?.view.indexOf(seq) ?? 0];
+    return row?.key === seq ? row.entry : undefined;
   }
 
   get #isOldestFirst(): boolean {
@@ -319,10 +320,10 @@ export class LogList {
 
   /** Steps start at the current entry while it is in view, else at the edge of the view. */
   #stepFrom(isNewer: boolean): { cursor: number } | { before: number } {
-    const { low, high } = this.visibleSeqs ?? { low: 1, high: this.feed?.head ?? 0 };
-    const isInView = low <= this.currentSeq && this.currentSeq <= high;
-    if (isNewer) return { cursor: isInView ? this.currentSeq : low - 1 };
-    return { before: isInView ? this.currentSeq : high + 1 };
+    const seqs = this.visibleSeqs;
+    const isInView = seqs === undefined || (seqs.low <= this.currentSeq && this.currentSeq <= seqs.high);
+    if (isNewer) return { cursor: isInView ? this.currentSeq : seqs.low - 1 };
+    return { before: isInView ? this.currentSeq : seqs.high + 1 };
   }
 
   async #stepOnce(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {

@@ -5,7 +5,7 @@ import { fullCount, fullTime, rowTime, type TimeMode } from "../model/format.ts"
 import { piecesOf } from "../model/highlight.ts";
 import type { FoldRow, GapRow, Row } from "../model/rows.ts";
 import type { EntryRow } from "../model/run.ts";
-import { firstLine, foldedLengthMax, visibleText } from "../model/visible-text.ts";
+import { foldedLengthMax, lineWithMatch, visibleText } from "../model/visible-text.ts";
 
 /** What all rows are drawn with. */
 export interface RowLook {
@@ -118,7 +118,7 @@ function cell(name: string): HTMLElement {
 }
 
 function fillMessage(target: HTMLElement, row: EntryRow, look: RowLook): void {
-  const shown = visibleText(firstLine(row.entry.message));
+  const shown = visibleText(lineWithMatch(row.entry.message, look.marked));
   if (look.marked === "") {
     setText(target, shown);
     return;
@@ -195,6 +195,11 @@ export function lineOf(entry: EntryObject): string {
   const level = entry.level === undefined ? "" : ` [${entry.level}]`;
   const logger = entry.logger === undefined ? "" : ` [${entry.logger}]`;
   return `[${time}]${level}${logger} ${entry.message}`;
+}
+
+/** Returns the address that opens an entry with what is around it. */
+export function linkTo(session: string, seq: number): string {
+  return new URL(`#s=${session}&c=${seq}`, location.href).href;
 }
 
 /** Returns the levels from most to least severe, without "none". */

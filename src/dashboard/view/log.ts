@@ -1,5 +1,5 @@
 /** The log of one session: bar, timeline, list, and what stands around it. */
-import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, render, type TemplateResult } from "lit";
 import type { SessionObject } from "../../wire/api.ts";
 import type { FeedSource, LogFeed } from "../data/log-feed.ts";
 import type { Preferences } from "../data/preferences.ts";
@@ -11,7 +11,7 @@ import { copyText } from "./clipboard.ts";
 import { icon } from "./icons.ts";
 import type { LogBar } from "./log-bar.ts";
 import { LogList } from "./log-list.ts";
-import { lineOf } from "./log-row.ts";
+import { lineOf, linkTo } from "./log-row.ts";
 
 /** The bar and the numbers around the list need no more than ten changes a second. */
 const statusDelayMs = 100;
@@ -39,10 +39,14 @@ export class LogView extends View {
   /** Absent until the first drawing has made its element. */
   list: LogList | undefined;
   #statusTimer = 0;
+  /** The buttons of the row under the pointer; they move from row to row. */
+  readonly #actions = document.createElement("div");
 
   constructor() {
     super();
     this.status = 0;
+    this.#actions.className = "row-actions";
+    this.#actions.setAttribute("role", "gridcell");
   }
 
   override disconnectedCallback(): void {
@@ -82,10 +86,14 @@ export class LogView extends View {
 
   /** Copies the current entry's line, or a link to it. */
   copyCurrent(what: "line" | "link"): void {
-    const row = this.list?.current;
-    if (row === undefined) return;
-    if (what === "line") void copyText(this, lineOf(row.entry), "Line");
-    else void copyText(this, new URL(`#s=${this.session.id}&c=${row.key}`, location.href).href, "Link");
+    if (this.list !== undefined) this.#copy(this.list.currentSeq, what);
+  }
+
+  #copy(seq: number, what: "line" | "link"): void {
+    const entry = this.list?.entryAt(seq);
+    if (entry === undefined) return;
+    if (what === "line") void copyText(this, lineOf(entry), "Line");
+    else void copyText(this, linkTo(this.session.id, seq), "Link");
   }
 
   protected override render(): TemplateResult {
@@ -101,7 +109,9 @@ export class LogView extends View {
       <div class="log-frame">
         <div class="log-scroll ${isWrapped ? "wrap" : ""}" tabindex="0" role="grid" aria-label="Log entries" aria-readonly="true"
           aria-rowcount="-1"
-          @click=${(event: MouseEvent) => this.#clicked(event)}>
+          @click=${(event: MouseEvent) => this.#clicked(event)}
+          @pointerover=${(event: PointerEvent) => this.#pointed(event.target as HTMLElement)}
+          @pointerleave=${() => this.#actions.remove()}>
           <div class="spacer" role="rowgroup"><div class="stage" role="presentation"></div></div>
         </div>
         ${this.list?.feed === undefined ? nothing : this.#renderOver(this.list.feed)}
@@ -156,6 +166,22 @@ export class LogView extends View {
     const { matchCount } = this.polled;
     if (this.filter.text === "" || matchCount === undefined) return "";
     return `${compactCount(matchCount)} ${matchCount === 1 ? "match" : "matches"}`;
+  }
+
+  /** Puts the buttons into the row under the pointer. */
+  #pointed(target: HTMLElement): void {
+    const row = target.closest<HTMLElement>(".entry");
+    if (row === null || this.#actions.parentElement === row) return;
+    const button = (
+      name: "copy" | "link",
+      what: "line" | "link",
+    ) => html`<button class="quiet small" tabindex="-1" title="Copy the ${what}"
+      @click=${(event: Event) => {
+        event.stopPropagation();
+        this.#copy(Number(row.dataset["seq"]), what);
+      }}>${icon(name)}</button>`;
+    render(html`${button("copy", "line")}${button("link", "link")}`, this.#actions);
+    row.append(this.#actions);
   }
 
   #changed(): void {
