@@ -101,7 +101,7 @@ test("after a restart of the server the log goes on without a lost or repeated l
   await restarted.start();
   const id = await restarted.session({ appname: "Restart" });
   await restarted.append(id, plainEntries(400));
-  const reader = await open(t, restarted, { hash: `#s=${id}` });
+  const reader = await open(t, restarted, { hash: `#s=${id}`, preferences: { isWide: true }, height: 1000 });
   await reader.rowsUntil("the end", (rows) => rows.at(-1)?.seq === 400);
   for (let round = 1; round <= 2; round++) {
     if (round === 1) await restarted.stop();
@@ -122,7 +122,7 @@ test("after a restart of the server the log goes on without a lost or repeated l
       seen.set(row.seq, row.text);
     }
     const top = rows[0]!.seq;
-    await reader.wheel(-300);
+    await reader.wheel(-600);
     await until("further up", async () => ((await reader.rows())[0]?.seq ?? top) < top || top === stored[0]!.seq);
   }
   assert.deepEqual(

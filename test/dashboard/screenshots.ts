@@ -13,7 +13,7 @@ const spanMs = 45 * 60_000;
 
 /** Stretches time so that a log has its quiet and its busy minutes. */
 function timeOf(share: number, endMs: number): number {
-  const bent = share + 0.04 * Math.sin(share * 21) + 0.012 * Math.sin(share * 97);
+  const bent = share + 0.03 * Math.sin(share * 21) + 0.0035 * Math.sin(share * 97);
   return Math.round(endMs - spanMs + Math.min(1, Math.max(0, bent)) * spanMs);
 }
 

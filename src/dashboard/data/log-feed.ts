@@ -41,8 +41,6 @@ export class LogFeed {
   newCount = 0;
   /** The view reaches the live end and grows with it. */
   isAttached = false;
-  /** Why the session ended, while it is. */
-  endReason: string | undefined;
   readonly #source: FeedSource;
   readonly #onChange: () => void;
   readonly #tail = new Run();
@@ -53,7 +51,8 @@ export class LogFeed {
   #loading = { older: false, newer: false };
   /** Counts jumps and replaced views: an answer that belongs to an older one is dropped. */
   #epoch = 0;
-  #isClosed = false;
+  /** Ends the requests of the epoch before. */
+  #abort = new AbortController();
 
   constructor(source: FeedSource, session: string, filter: LogFilter, onChange: () => void) {
     this.#source = source;
@@ -99,7 +98,7 @@ export class LogFeed {
 
   /** Shows the newest entries. */
   async showTail(): Promise<void> {
-    const epoch = ++this.#epoch;
+    const epoch = this.#nextEpoch();
     const held = this.#tail.rows.length;
     if (this.#subscription !== undefined && (held >= tailRowCountMax / 2 || this.#tail.low < this.first)) {
       this.#dropLoading();
@@ -121,10 +120,10 @@ export class LogFeed {
 
   /** Shows the entries around `seq`. */
   async showAt(seq: number): Promise<void> {
-    const epoch = ++this.#epoch;
+    const epoch = this.#nextEpoch();
     const limit = Math.ceil(pageEntryCount / 2);
     const [older, newer] = await Promise.all([
-      this.#read({ before: seq, limit }, epoch),
+      this.#readBefore(seq, limit, epoch),
       this.#read({ cursor: seq - 1, limit }, epoch),
     ]);
     if (older === undefined || newer === undefined) return;
@@ -137,7 +136,7 @@ export class LogFeed {
 
   /** Shows the oldest entries that are kept. */
   async showFirst(): Promise<void> {
-    const epoch = ++this.#epoch;
+    const epoch = this.#nextEpoch();
     const page = await this.#read({ cursor: 0, limit: this.#pageSize }, epoch);
     if (page === undefined) return;
     this.#place(page, page.first - 1);
@@ -151,7 +150,7 @@ export class LogFeed {
     if (this.#loading.older || !this.hasOlder || this.state !== "ready") return;
     this.#loading.older = true;
     const epoch = this.#epoch;
-    const page = await this.#read({ before: this.view.low + 1, limit: this.#pageSize }, epoch);
+    const page = await this.#readBefore(this.view.low + 1, this.#pageSize, epoch);
     if (epoch === this.#epoch) this.#loading.older = false;
     if (page === undefined) return;
     this.#prepend(page);
@@ -183,8 +182,7 @@ export class LogFeed {
 
   /** Stops everything; nothing is called after it. */
   close(): void {
-    this.#isClosed = true;
-    this.#epoch++;
+    this.#nextEpoch();
     this.#subscription?.close();
   }
 
@@ -192,18 +190,29 @@ export class LogFeed {
     return this.filter.fields.length > 0 ? scanEntryCount : pageEntryCount;
   }
 
+  /**
+   * Reads backwards. The server reads an unfiltered page forwards and ends it early where entries are large or missing; the
+   * ones right before `before` are then asked for again, fewer of them.
+   */
+  async #readBefore(before: number, limit: number, epoch: number): Promise<LogPage | undefined> {
+    const page = await this.#read({ before, limit }, epoch);
+    const isShort = page !== undefined && !this.isFiltered && page.cursor < Math.min(before - 1, page.head);
+    return isShort && limit > 1 ? this.#readBefore(before, Math.max(1, page.entries.length >> 1), epoch) : page;
+  }
+
   async #read(
     place: { cursor?: number; before?: number; tail?: number; limit?: number },
     epoch: number,
   ): Promise<LogPage | undefined> {
     try {
-      const page = await this.#source.client.readPage(this.session, { ...place, ...serverFilterOf(this.filter) });
-      if (this.#isClosed || epoch !== this.#epoch) return undefined;
+      const query = { ...place, ...serverFilterOf(this.filter) };
+      const page = await this.#source.client.readPage(this.session, query, { signal: this.#abort.signal });
+      if (epoch !== this.#epoch) return undefined;
       this.head = Math.max(this.head, page.head);
       this.first = page.first;
       return page;
     } catch (error) {
-      if (this.#isClosed || epoch !== this.#epoch) return undefined;
+      if (epoch !== this.#epoch) return undefined;
       this.problem = error instanceof Error ? error.message : String(error);
       this.#changed("failed");
       return undefined;
@@ -220,8 +229,14 @@ export class LogFeed {
 
   /** Forgets what was asked for: it belongs to a view that is about to be replaced. */
   #dropLoading(): void {
-    this.#epoch++;
+    this.#nextEpoch();
     this.#loading = { older: false, newer: false };
+  }
+
+  #nextEpoch(): number {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    return ++this.#epoch;
   }
 
   #prepend(page: LogPage): void {
@@ -244,10 +259,6 @@ export class LogFeed {
         onEntries: (entries, at, head) => this.#take(entries, at, head),
         onSubscribed: (at, head, first) => this.#resumed(at, head, first),
         onGap: (gap) => this.#miss(gap),
-        onEnded: (reason) => {
-          this.endReason = reason;
-          this.#onChange();
-        },
         onError: (error) => {
           this.problem = error.message;
           this.#changed("failed");
@@ -273,7 +284,6 @@ export class LogFeed {
 
   #resumed(cursor: number, head: number, first: number): void {
     this.first = Math.max(this.first, first);
-    this.endReason = undefined;
     if (head - cursor <= catchUpEntryCountMax || this.#subscription === undefined) return;
     if (!this.isFiltered && !this.#isFollowing) this.newCount += head - cursor;
     this.head = Math.max(this.head, head);

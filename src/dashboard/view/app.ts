@@ -105,6 +105,12 @@ export class App extends View {
       <tr-help></tr-help>`;
   }
 
+  protected override willUpdate(): void {
+    const { session } = this.route;
+    const isUnknown = this.#sessions.isKnown && session !== "" && !this.#sessions.byId.has(session);
+    if (isUnknown && this.loose === undefined) void this.#readLoose(session);
+  }
+
   protected override updated(): void {
     const session = this.#session;
     const name = session === undefined ? "" : [session.appname, session.mode].filter((part) => part !== undefined).join(" ");
@@ -150,10 +156,7 @@ export class App extends View {
 
   get #session(): SessionObject | undefined {
     const id = this.route.session === "" ? this.#sessions.selfId : this.route.session;
-    const known = this.#sessions.byId.get(id) ?? (this.loose?.id === id ? this.loose : undefined);
-    if (known === undefined && this.#sessions.isKnown && this.route.session !== "" && this.loose === undefined)
-      void this.#readLoose(id);
-    return known;
+    return this.#sessions.byId.get(id) ?? (this.loose?.id === id ? this.loose : undefined);
   }
 
   async #readLoose(id: string): Promise<void> {
