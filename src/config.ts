@@ -16,7 +16,7 @@ export const limits = {
   messageSizeBytesMax: 64 * KiB,
   /** Nesting while rendering (templates rule 9). */
   renderDepthMax: 8,
-  /** Parsed templates kept per worker; estimate, watch tailrace_template_cache_misses. */
+  /** Parsed templates kept per worker; estimate, watch tailrace_shard_template_cache_misses_total. */
   templateCacheCountMax: 4096,
   /** Bytes of template text kept in that cache. */
   templateCacheSizeBytesMax: 8 * MiB,

@@ -76,12 +76,20 @@ export interface Job<Tail, Segment> {
   readonly documents: readonly unknown[];
 }
 
+/** What a job cost and what stood out in it, for metrics. */
+export interface JobCost {
+  readonly busyMs: number;
+  /** Templates that broke the grammar, that were parsed, messages that were cut. */
+  readonly malformedCount: number;
+  readonly cacheMissCount: number;
+  readonly truncatedCount: number;
+}
+
 export interface JobResult<Refusal> {
   readonly outcomes: Float64Array;
   readonly blocks: Float64Array;
   readonly blockCount: number;
   /** [item index, why] of refused items. */
   readonly refusals: readonly (readonly [number, Refusal])[];
-  /** Time the worker spent on the job, for metrics. */
-  readonly busyMs: number;
+  readonly cost: JobCost;
 }

@@ -97,6 +97,9 @@ function addShardMetrics(registry: MetricRegistry, engine: Engine): void {
   perShard("job_seconds", "Age of the running job; over 30 it is stuck", (shard) => shard.jobAgeMs / 1000);
   perShard("down", "1 when its worker keeps dying and is not restarted", (shard) => (shard.isDown ? 1 : 0));
   perShard("worker_restarts_total", "Deaths of the worker", (shard) => shard.restartCount);
+  perShard("malformed_templates_total", "Entries whose template broke the grammar", (shard) => shard.malformedTemplateCount);
+  perShard("template_cache_misses_total", "Templates that had to be parsed", (shard) => shard.templateCacheMissCount);
+  perShard("truncated_messages_total", "Rendered messages that were cut at their limit", (shard) => shard.truncatedMessageCount);
   perShard("jobs_total", "Jobs run", (shard) => shard.jobCount);
   perShard("busy_seconds_total", "Time the worker spent in jobs", (shard) => shard.busyMs / 1000);
   perShard("slab_bytes", "Bytes of the intake slab in use", (shard) => shard.slab.usedSizeBytes);

@@ -94,6 +94,9 @@ export class Shard {
   jobCount = 0;
   batchCount = 0;
   busyMs = 0;
+  malformedTemplateCount = 0;
+  templateCacheMissCount = 0;
+  truncatedMessageCount = 0;
   #onIdle: (() => void)[] = [];
 
   constructor(options: ShardOptions) {
@@ -228,7 +231,11 @@ export class Shard {
 
   /** publish, then answer: whoever has an answer finds the entries. */
   #finish(batches: readonly Batch[], result: JobResult<Refusal>): void {
-    this.busyMs += result.busyMs;
+    const { cost } = result;
+    this.busyMs += cost.busyMs;
+    this.malformedTemplateCount += cost.malformedCount;
+    this.templateCacheMissCount += cost.cacheMissCount;
+    this.truncatedMessageCount += cost.truncatedCount;
     this.#publish(result);
     const refusals = new Map(result.refusals);
     this.#inFlight = [];

@@ -8,7 +8,16 @@ import type { AnyBytes, OwnedBytes, SharedBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
-import { bodyEncoding, itemAt, itemKind, itemWordCount, type Job, type JobResult, outcomeStatus } from "../handoff/job.ts";
+import {
+  bodyEncoding,
+  itemAt,
+  itemKind,
+  itemWordCount,
+  type Job,
+  type JobCost,
+  type JobResult,
+  outcomeStatus,
+} from "../handoff/job.ts";
 import type { RingWriter } from "../handoff/ring.ts";
 import type { BatchKey } from "../record/block.ts";
 import { EntryColumns } from "../record/columns.hot.ts";
@@ -86,10 +95,6 @@ export class Ingest {
     this.#context = { receivedLow: 0, receivedHigh: 0, renderer: this.#renderer, limits: decodeLimitsDefault };
   }
 
-  get renderer(): Renderer {
-    return this.#renderer;
-  }
-
   /** Returns the id of a slot that was adopted. */
   idOf(slot: number): SessionId {
     return must(this.#slots.get(slot), "a job names adopted sessions only").id;
@@ -98,6 +103,7 @@ export class Ingest {
   /** Does every item of `job`. Items of one session keep their order; sessions go one after the other. */
   run(job: IngestJob): IngestResult {
     const startedMs = this.#options.clock.monotonicMs();
+    const rendered = { ...this.#renderer.counters };
     for (const { slot, id, tail, segments } of job.adoptions) {
       const sessionId = must(tryParseSessionId(id), "the main thread sends valid ids");
       this.#slots.set(slot, { id: sessionId, head: tail.head, segments, keys: undefined });
@@ -107,7 +113,17 @@ export class Ingest {
     this.#options.ring.enter({ position: job.ringPosition, limit: job.ringLimit });
     const result = new ResultWriter(job.itemCount);
     for (const [slot, items] of groupBySlot(job)) this.#runSession(job, slot, items, result);
-    return result.finish(this.#options.clock.monotonicMs() - startedMs);
+    return result.finish(this.#costSince(startedMs, rendered));
+  }
+
+  #costSince(startedMs: number, before: Renderer["counters"]): JobCost {
+    const { malformed, cacheMisses, truncated } = this.#renderer.counters;
+    return {
+      busyMs: this.#options.clock.monotonicMs() - startedMs,
+      malformedCount: malformed - before.malformed,
+      cacheMissCount: cacheMisses - before.cacheMisses,
+      truncatedCount: truncated - before.truncated,
+    };
   }
 
   #runSession(job: IngestJob, slot: number, items: readonly number[], result: ResultWriter): void {

@@ -1,5 +1,13 @@
 /** Collects what a job did, in the rows that handoff/job.ts describes. */
-import { blockWordAt, blockWordCount, type JobResult, outcomeAt, outcomeStatus, outcomeWordCount } from "../handoff/job.ts";
+import {
+  blockWordAt,
+  blockWordCount,
+  type JobCost,
+  type JobResult,
+  outcomeAt,
+  outcomeStatus,
+  outcomeWordCount,
+} from "../handoff/job.ts";
 import type { SessionTail } from "../storage/types.ts";
 import type { Refusal } from "../wire/outcome.ts";
 
@@ -43,8 +51,8 @@ export class ResultWriter {
     this.#blockCount++;
   }
 
-  finish(busyMs: number): JobResult<Refusal> {
+  finish(cost: JobCost): JobResult<Refusal> {
     const blocks = this.#blocks.subarray(0, this.#blockCount * blockWordCount);
-    return { outcomes: this.#outcomes, blocks, blockCount: this.#blockCount, refusals: this.#refusals, busyMs };
+    return { outcomes: this.#outcomes, blocks, blockCount: this.#blockCount, refusals: this.#refusals, cost };
   }
 }
