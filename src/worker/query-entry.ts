@@ -68,7 +68,8 @@ export function page(task: SessionTask & Pick<PageRequest, "direction" | "positi
   let goesOn = !pages.isFull;
   const visitor = {
     block(bytes: AnyBytes, offset: number) {
-      goesOn = pages.addBlock(view.openBlock(bytes, offset)) && systemClock.monotonicMs() < endMs;
+      // A gap may have ended the page: what lies behind it is the next one's, which begins with the gap.
+      if (goesOn) goesOn = pages.addBlock(view.openBlock(bytes, offset)) && systemClock.monotonicMs() < endMs;
       return goesOn;
     },
     gap(range: SeqRange) {
