@@ -41,9 +41,12 @@ export class Trimmer implements EngineListener {
     } catch (error) {
       if (!session.isRemoved) this.#left.set(session, segments);
       log.warn({ err: error, session: session.id }, "Dropped segments of a session still take disk space");
-    } finally {
       this.#running.delete(session);
+      return;
     }
+    this.#running.delete(session);
+    // What was appended meanwhile may have brought it over again, and nothing more need come to tell us.
+    if (!session.isRemoved) this.onSession(session);
   }
 }
 
