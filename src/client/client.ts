@@ -222,8 +222,14 @@ export class TailraceClient {
     return this.http.sendForJson({ method: "POST", path: `/sessions/${id}/readers/${name}/claim${queryOf(query)}`, ...options });
   }
 
-  confirm(id: string, name: string, cursor: number, options: Signalled = {}): Promise<ReaderObject> {
-    return this.#control("POST", `/sessions/${id}/readers/${name}/confirm`, { cursor }, options);
+  /** @param input `lease_until` of the claim makes sure that it is that very lease which is confirmed. */
+  confirm(
+    id: string,
+    name: string,
+    input: { cursor: number; lease_until?: string },
+    options: Signalled = {},
+  ): Promise<ReaderObject> {
+    return this.#control("POST", `/sessions/${id}/readers/${name}/confirm`, input, options);
   }
 
   resume(id: string, name: string, input: { cursor?: number } = {}, options: Signalled = {}): Promise<ReaderObject> {

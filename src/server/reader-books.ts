@@ -3,7 +3,7 @@ import type { Refusal } from "../wire/outcome.ts";
 import { refuse } from "../wire/outcome.ts";
 import type { Engine, EngineListener } from "./engine.ts";
 import { isRefusal } from "./query-input.ts";
-import { afterClaim, beforeClaim, confirm, newReader, type ReaderRecord } from "./readers.ts";
+import { afterClaim, beforeClaim, type Confirmation, confirm, newReader, type ReaderRecord } from "./readers.ts";
 import type { Reads } from "./reads.ts";
 import type { Session } from "./session.ts";
 
@@ -95,11 +95,11 @@ export class ReaderBook {
     }
   }
 
-  confirm(name: string, cursor: number): Promise<ReaderRecord | Refusal> {
+  confirm(name: string, confirmation: Confirmation): Promise<ReaderRecord | Refusal> {
     return this.#serially(async () => {
       const reader = this.#readers.get(name);
       if (reader === undefined) return notFound(name);
-      const confirmed = confirm(reader, cursor, this.#engine.clock.nowMs());
+      const confirmed = confirm(reader, confirmation, this.#engine.clock.nowMs());
       if (isRefusal(confirmed)) return confirmed;
       return (await this.#store(name, confirmed)) ?? confirmed;
     });

@@ -64,10 +64,18 @@ export function afterClaim(reader: ReaderRecord, from: number, to: number, until
   return { ...reader, attempts: reader.attempts + 1, lease: { from, to, untilMs } };
 }
 
-/** The reader after its entries up to `cursor` were confirmed, or why they can't be. */
-export function confirm(reader: ReaderRecord, cursor: number, nowMs: number): ReaderRecord | Refusal {
+/** What a client that confirms says. */
+export interface Confirmation {
+  readonly cursor: number;
+  /** End of the lease it was given; undefined: whichever lease runs now. */
+  readonly leaseUntilMs: number | undefined;
+}
+
+/** The reader after its entries up to a cursor were confirmed, or why they can't be. */
+export function confirm(reader: ReaderRecord, { cursor, leaseUntilMs }: Confirmation, nowMs: number): ReaderRecord | Refusal {
   const { lease } = reader;
-  if (lease === undefined || lease.untilMs <= nowMs)
+  // A lease begins after the last one's end, so no two of a reader end at the same time.
+  if (lease === undefined || lease.untilMs <= nowMs || (leaseUntilMs !== undefined && leaseUntilMs !== lease.untilMs))
     return refuse("not_leased", `Reader ${reader.name} has no lease any more: claim again.`);
   if (cursor < lease.from || cursor > lease.to) {
     return refuse("not_leased", `Cursor ${cursor} lies outside the lease ${lease.from} to ${lease.to} of reader ${reader.name}.`);

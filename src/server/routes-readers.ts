@@ -38,10 +38,10 @@ export async function getReader(context: ReaderContext, exchange: Exchange): Pro
 
 /** PUT …/readers/{name}. */
 export async function putReader(context: ReaderContext, exchange: Exchange): Promise<Answer> {
-  const body = await cursorOf(exchange);
+  const input = await inputOf(exchange);
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
-  if (isRefusal(body)) return refusalAnswer(body);
+  if (isRefusal(input)) return refusalAnswer(input);
   const known = target.book.find(target.name);
   if (known === undefined && target.book.count >= limits.readerCountMax) {
     return refusalAnswer(
@@ -49,7 +49,7 @@ export async function putReader(context: ReaderContext, exchange: Exchange): Pro
     );
   }
   // Without a cursor a known reader stays where it is.
-  const reader = known !== undefined && body === undefined ? known : newReader(target.name, body ?? 0);
+  const reader = known !== undefined && input.cursor === undefined ? known : newReader(target.name, input.cursor ?? 0);
   const refusal = await target.book.put(reader);
   if (refusal !== undefined) return refusalAnswer(refusal);
   return { ...shown(context, target, reader), status: known === undefined ? 201 : 200 };
@@ -84,24 +84,25 @@ export async function claimReader(context: ReaderContext, exchange: Exchange): P
 
 /** POST …/readers/{name}/confirm. */
 export async function confirmReader(context: ReaderContext, exchange: Exchange): Promise<Answer> {
-  const cursor = await cursorOf(exchange);
-  if (isRefusal(cursor)) return refusalAnswer(cursor);
+  const input = await inputOf(exchange);
+  if (isRefusal(input)) return refusalAnswer(input);
+  const { cursor, leaseUntilMs } = input;
   if (cursor === undefined) return refusalAnswer(refuse("invalid_batch", 'The body must be {"cursor":N}.', { field: "cursor" }));
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
-  const confirmed = await target.book.confirm(target.name, cursor);
+  const confirmed = await target.book.confirm(target.name, { cursor, leaseUntilMs });
   return isRefusal(confirmed) ? refusalAnswer(confirmed) : shown(context, target, confirmed);
 }
 
 /** POST …/readers/{name}/resume. */
 export async function resumeReader(context: ReaderContext, exchange: Exchange): Promise<Answer> {
-  const cursor = await cursorOf(exchange);
-  if (isRefusal(cursor)) return refusalAnswer(cursor);
+  const input = await inputOf(exchange);
+  if (isRefusal(input)) return refusalAnswer(input);
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
   const reader = target.book.find(target.name);
   if (reader === undefined) return shown(context, target, undefined);
-  const resumed = resume(reader, cursor);
+  const resumed = resume(reader, input.cursor);
   const refusal = await target.book.put(resumed);
   return refusal === undefined ? shown(context, target, resumed) : refusalAnswer(refusal);
 }
@@ -119,19 +120,33 @@ function shown({ engine }: ReaderContext, target: Target, reader: ReaderRecord |
   return refusalAnswer(refuse("reader_not_found", `Reader ${target.name} is not known: PUT makes it.`));
 }
 
-/** Returns the cursor that the body gives, undefined for none. */
-async function cursorOf(exchange: Exchange): Promise<number | undefined | Refusal> {
+/** What a body may say; an empty one says nothing. */
+interface ReaderInput {
+  readonly cursor: number | undefined;
+  readonly leaseUntilMs: number | undefined;
+}
+
+async function inputOf(exchange: Exchange): Promise<ReaderInput | Refusal> {
   const body = await exchange.body(limits.controlBodySizeBytesMax);
   if (isRefusal(body)) return body;
-  if (body.trim() === "") return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(body);
+    value = body.trim() === "" ? {} : JSON.parse(body);
   } catch (error) {
     return refuse("invalid_json", `The body is not JSON: ${(error as Error).message}.`);
   }
-  const cursor = typeof value === "object" && value !== null ? (value as { cursor?: unknown }).cursor : Number.NaN;
-  if (cursor === undefined) return undefined;
-  if (typeof cursor === "number" && Number.isSafeInteger(cursor) && cursor >= 0) return cursor;
-  return refuse("invalid_batch", "cursor must be a whole number.", { field: "cursor" });
+  if (typeof value !== "object" || value === null) return refuse("invalid_batch", 'The body must be like {"cursor":N}.');
+  const { cursor, lease_until: leaseUntil } = value as { cursor?: unknown; lease_until?: unknown };
+  if (cursor !== undefined && !isWhole(cursor)) {
+    return refuse("invalid_batch", "cursor must be a whole number.", { field: "cursor" });
+  }
+  const leaseUntilMs = leaseUntil === undefined ? undefined : Date.parse(String(leaseUntil));
+  if (Number.isNaN(leaseUntilMs)) {
+    return refuse("invalid_batch", "lease_until must be the time that the claim answered.", { field: "lease_until" });
+  }
+  return { cursor, leaseUntilMs };
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
