@@ -9,6 +9,8 @@ const dot = 0x2e;
 const zero = 0x30;
 /** Decimals with so many digits differ as doubles, and an integer of so many is exact. */
 const exactDigitCountMax = 15;
+/** Zero, point, six zeros and another digit: the shortest decimal below 1e-6. */
+const tinySizeBytesMin = 9;
 
 /**
  * Appends the inside of a JSON string, `source[start, end)` without its quotes, with escapes resolved.
@@ -120,6 +122,51 @@ export function appendNumber(target: ByteColumn, source: AnyBytes, start: number
   } else {
     target.append(source, start, last);
   }
+}
+
+/** Makes one character of two surrogates, each in three bytes, wherever they stand side by side behind `start`. */
+export function joinHalves(target: ByteColumn, start: number): void {
+  const bytes = target.bytes;
+  const end = target.length;
+  let to = start;
+  let at = start;
+  while (at < end) {
+    const isPair =
+      bytes[at] === 0xed &&
+      at + 5 < end &&
+      bytes[at + 1]! >= 0xa0 &&
+      bytes[at + 1]! < 0xb0 &&
+      bytes[at + 3] === 0xed &&
+      bytes[at + 4]! >= 0xb0;
+    if (isPair) {
+      const high = ((bytes[at + 1]! & 0x0f) << 6) | (bytes[at + 2]! & 0x3f);
+      const low = ((bytes[at + 4]! & 0x0f) << 6) | (bytes[at + 5]! & 0x3f);
+      const code = 0x10000 + (high << 10) + low;
+      bytes[to++] = 0xf0 | (code >> 18);
+      bytes[to++] = 0x80 | ((code >> 12) & 0x3f);
+      bytes[to++] = 0x80 | ((code >> 6) & 0x3f);
+      bytes[to++] = 0x80 | (code & 0x3f);
+      at += 6;
+    } else {
+      bytes[to++] = bytes[at++]!;
+    }
+  }
+  target.length = to;
+}
+
+/** Returns whether the number `source[start, end)` is surely shown as it was sent; false for some that are too. */
+export function isShortestNumber(source: AnyBytes, start: number, end: number): boolean {
+  assert(start < end && end <= source.length, "the number lies in the source");
+  let at = start;
+  if (source[at] === minus) at++;
+  const first = at;
+  while (at < end && (source[at]! - zero) >>> 0 <= 9) at++;
+  // Of integers only -0 is not.
+  if (at === end) return first === start || source[first] !== zero;
+  if (source[at] !== dot || end - first > exactDigitCountMax + 1 || source[end - 1] === zero) return false;
+  at++;
+  while (at < end && (source[at]! - zero) >>> 0 <= 9) at++;
+  return at === end && (source[first] !== zero || end - first < tinySizeBytesMin);
 }
 
 /** Decimals below 1e-6 are written with an exponent. */

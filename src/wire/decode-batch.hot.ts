@@ -206,7 +206,7 @@ export class BatchDecoder {
     // The entry's own object would be one level.
     scanner.depthMax = limits.jsonDepthMax - 1;
     scanner.fault = fault.none;
-    const next = scanner.skipValue(start);
+    const next = scanner.skipFields(start);
     if (scanner.fault === fault.tooDeep)
       return refuseEntry(index, "fields", `is nested deeper than ${limits.jsonDepthMax} levels`);
     if (next !== end) return refuseEntry(index, "fields", "is not one JSON object");
@@ -221,8 +221,10 @@ export class BatchDecoder {
     const ends = this.#textEnds.range.at;
     if (ends < 0) {
       if (template === 0) return refuseEntry(index, "format", "is missing, and so is text");
+      const { fields } = columns;
       const start = columns.fieldEnds[columns.count]!;
-      renderer.render(columns.templates, template, columns.fields.bytes, start, columns.fields.length, columns.text);
+      const outline = start < fields.length ? this.#scanner.outline : undefined;
+      renderer.render(columns.templates, template, fields.bytes, start, fields.length, columns.text, outline);
       return undefined;
     }
     const { view } = this.#scanner;

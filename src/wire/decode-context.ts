@@ -2,6 +2,7 @@
 import type { AnyBytes, ByteColumn } from "../base/bytes.ts";
 import { limits } from "../config.ts";
 import type { Dictionary } from "../record/dictionary.hot.ts";
+import type { FieldsOutline } from "../record/fields-outline.hot.ts";
 
 /** Limits of a batch that settings may move. */
 export interface DecodeLimits {
@@ -27,7 +28,10 @@ export const decodeLimitsDefault: DecodeLimits = {
 export interface TemplateRenderer {
   /** Is called when template numbers begin to mean something new. */
   beginBlock(): void;
-  /** Appends the text of template `templateIndex` filled with the object at fields[fieldsStart, fieldsEnd) to `target`. */
+  /**
+   * Appends the text of template `templateIndex` filled with the object at fields[fieldsStart, fieldsEnd) to `target`.
+   * @param outline where the members of the same object lie as they were sent, if that is known.
+   */
   render(
     templates: Dictionary,
     templateIndex: number,
@@ -35,6 +39,7 @@ export interface TemplateRenderer {
     fieldsStart: number,
     fieldsEnd: number,
     target: ByteColumn,
+    outline: FieldsOutline | undefined,
   ): void;
 }
 

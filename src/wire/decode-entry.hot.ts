@@ -165,7 +165,9 @@ export class EntryDecoder {
     const index = intern(this.#templates, templates, values.format);
     const start = values.textStart;
     const sentEnd = text.length;
-    this.#context.renderer.render(templates, index, fields.bytes, values.fieldsStart, fields.length, text);
+    // What other members add to the fields is not in the outline.
+    const outline = values.hasOutline && values.otherCount === 0 ? this.#scanner.outline : undefined;
+    this.#context.renderer.render(templates, index, fields.bytes, values.fieldsStart, fields.length, text, outline);
     if (!hasMessage) return index;
     const size = text.length - sentEnd;
     const bytes = text.bytes;

@@ -50,6 +50,8 @@ export class EntryValues {
   /** Members of `fields`, and those that are to join them. */
   fieldCount = 0;
   otherCount = 0;
+  /** The scanner's outline is that of the fields. */
+  hasOutline = false;
   /** Members that are to become fields, as they were sent, with commas between. */
   readonly others = new ByteColumn(1024);
   readonly #scanner: JsonScanner;
@@ -81,6 +83,7 @@ export class EntryValues {
     this.hasPinoLevel = false;
     this.fieldCount = 0;
     this.otherCount = 0;
+    this.hasOutline = false;
     this.invalidMember = other;
   }
 
@@ -233,10 +236,11 @@ export class EntryValues {
   #takeFields(number: number, at: number): number {
     const scanner = this.#scanner;
     if (scanner.bytes[at] !== openBrace) return number === data ? this.#takeOther(at) : this.#takeInvalid(number, at);
-    const next = scanner.skipValue(at);
+    const next = scanner.skipFields(at);
     if (next < 0) return -1;
     if (next > scanner.stop) return scanner.fail(fault.tooLarge, scanner.stop);
     this.fieldCount = scanner.memberCount;
+    this.hasOutline = true;
     const fields = this.#columns.fields;
     fields.length = this.fieldsStart;
     scanner.copyValue(at, next, fields);

@@ -9,6 +9,7 @@ import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 import { appendWords, wordOf, wordSlackBytes } from "../base/words.hot.ts";
+import * as outlines from "../record/fields-outline.hot.ts";
 import { copyEscape, skipEscape } from "./json-escape.hot.ts";
 
 /** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */
@@ -48,6 +49,9 @@ const depthLimit = 32;
 
 // Constants of this module: imported functions are looked up at every call.
 const { specialsOf, whichByte } = words;
+const outlineStride = outlines.outlineRowStride;
+const outlineDepthBits = outlines.outlineDepthBits;
+const lastRowMax = outlines.outlineLastRow;
 
 /** Text of a string: where it lies in the body, or written down when it had escapes. Valid until the span is read again. */
 export class TextSpan {
@@ -79,6 +83,9 @@ export class JsonScanner {
   escaped = false;
   /** Members of the object that was skipped last, nested ones not counted. */
   memberCount = 0;
+  /** What `skipFields` saw last; its offsets are positions here, valid until the next body. */
+  readonly outline = new outlines.FieldsOutline();
+  readonly #otherOutline = new outlines.FieldsOutline();
 
   /** Takes a private copy of `body[start, end)`, so that nothing moves under the scanner. */
   load(body: AnyBytes, start: number, end: number): void {
@@ -98,6 +105,8 @@ export class JsonScanner {
     this.end = size;
     this.stop = size;
     this.fault = fault.none;
+    this.outline.bytes = this.bytes;
+    this.outline.view = this.view;
   }
 
   /** Whether the body is UTF-8. */
@@ -239,62 +248,93 @@ export class JsonScanner {
 
   /** Skips the value at `at`, without recursion; tells in `spaced` and `memberCount` what it saw. */
   skipValue(at: number): number {
+    return this.#skip(at, this.#otherOutline);
+  }
+
+  /** Skips the value like `skipValue`, and notes in `outline` where its members lie. */
+  skipFields(at: number): number {
+    return this.#skip(at, this.outline);
+  }
+
+  #skip(at: number, outline: outlines.FieldsOutline): number {
     const bytes = this.bytes;
     const depthMax = this.depthMax;
+    const rows = outline.rows;
+    let row = 0;
     let depth = 0;
+    /** Which of the levels are arrays. */
     let arrays = 0;
+    let isNamed = false;
     this.spaced = false;
     this.memberCount = 0;
+    outline.isWhole = true;
     for (;;) {
+      if (isNamed) {
+        const nameStart = at + 1;
+        at = this.#skipName(at, depth);
+        if (at < 0) return -1;
+        if (arrays === 0) {
+          if (this.escaped || row === lastRowMax) outline.isWhole = false;
+          else row += outlineStride;
+          rows[row] = nameStart;
+          rows[row + 1] = ((at - 1 - nameStart) << outlineDepthBits) | depth;
+          at = this.colon(at);
+          rows[row + 2] = at;
+        } else {
+          at = this.colon(at);
+        }
+        if (at < 0) return -1;
+      }
       // Here stands a value.
       const byte = bytes[at]!;
       if (byte === quote) {
         at = this.skipString(at + 1);
+        rows[row + 3] = this.escaped ? -at : at;
       } else if (byte === openBrace || byte === openBracket) {
         if (depth === depthMax) return this.fail(fault.tooDeep, at);
+        const isArray = byte === openBracket;
+        if (isArray) arrays |= 1 << depth;
         depth++;
-        const bit = 1 << (depth - 1);
-        arrays = byte === openBracket ? arrays | bit : arrays & ~bit;
         at++;
         if (bytes[at]! <= space) at = this.white(at);
-        if (byte === openBracket) {
-          if (bytes[at] !== closeBracket) continue;
-        } else if (bytes[at] !== closeBrace) {
-          at = this.#skipName(at, depth);
-          if (at < 0) return -1;
+        if (bytes[at] !== (isArray ? closeBracket : closeBrace)) {
+          isNamed = !isArray;
           continue;
         }
       } else {
         at = this.#skipScalar(at);
+        rows[row + 3] = at;
       }
       if (at < 0) return -1;
       // Here a value is over: close what ends here, then go on to the next one.
       for (;;) {
-        if (depth === 0) return at;
+        if (depth === 0) {
+          outline.lastRow = row;
+          return at;
+        }
         if (bytes[at]! <= space) at = this.white(at);
-        const isArray = (arrays & (1 << (depth - 1))) !== 0;
+        const bit = 1 << (depth - 1);
+        const isArray = (arrays & bit) !== 0;
         const after = bytes[at]!;
         if (after === comma) {
           at++;
           if (bytes[at]! <= space) at = this.white(at);
-          if (isArray) break;
-          at = this.#skipName(at, depth);
-          if (at < 0) return -1;
+          isNamed = !isArray;
           break;
         }
         if (after !== (isArray ? closeBracket : closeBrace)) return this.fail(fault.syntax, at);
+        arrays &= ~bit;
         at++;
         depth--;
       }
     }
   }
 
-  /** Skips the name at `at` and its colon. */
+  /** Skips the name at `at`. */
   #skipName(at: number, depth: number): number {
     if (this.bytes[at] !== quote) return this.fail(fault.syntax, at);
     if (depth === 1) this.memberCount++;
-    at = this.skipString(at + 1);
-    return at < 0 ? -1 : this.colon(at);
+    return this.skipString(at + 1);
   }
 
   #skipScalar(at: number): number {
