@@ -11,7 +11,7 @@ import { BatchTable, slot, VectorRange } from "./batch-table.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { fault, type JsonScanner } from "./json-scan.hot.ts";
 import { type Refusal, refuse } from "./outcome.ts";
-import { refusalOfBatchSize, refusalOfFieldCount, refusalOfSize } from "./refusals.ts";
+import { refusalOfBatchSize, refusalOfFieldCount, refusalOfSize, refusalOfTemplates } from "./refusals.ts";
 
 const openBrace = 0x7b;
 
@@ -54,6 +54,8 @@ export class BatchDecoder {
   ];
   readonly #string = new VectorRange();
   #count = 0;
+  /** Templates of the entries that were rendered, together. */
+  #templatesSizeBytes = 0;
   /** Our number of each string of the batch; 0: not interned yet. */
   #loggerNumbers = new Uint32Array(64);
   #templateNumbers = new Uint32Array(64);
@@ -159,6 +161,7 @@ export class BatchDecoder {
     const levels = this.#levels.range.at;
     this.#loggerNumbers = cleared(this.#loggerNumbers, this.#loggers.range.count);
     this.#templateNumbers = cleared(this.#templateNumbers, this.#templates.range.count);
+    this.#templatesSizeBytes = 0;
     columns.reserveEntries(this.#count);
     for (let index = 0; index < this.#count; index++) {
       const level = levels < 0 ? levelNone : view.getUint8(levels + index);
@@ -217,21 +220,28 @@ export class BatchDecoder {
 
   #takeText(index: number, template: number): Refusal | undefined {
     const columns = this.#columns;
-    const { limits, renderer } = this.#context;
+    const { limits } = this.#context;
     const ends = this.#textEnds.range.at;
-    if (ends < 0) {
-      if (template === 0) return refuseEntry(index, "format", "is missing, and so is text");
-      const { fields } = columns;
-      const start = columns.fieldEnds[columns.count]!;
-      const outline = start < fields.length ? this.#scanner.outline : undefined;
-      renderer.render(columns.templates, template, fields.bytes, start, fields.length, columns.text, outline);
-      return undefined;
-    }
+    if (ends < 0) return this.#render(index, template);
     const { view } = this.#scanner;
     const start = this.#text.range.at + view.getUint32(ends + index * 4, true);
     const end = this.#text.range.at + view.getUint32(ends + index * 4 + 4, true);
     if (end - start > limits.entrySizeBytesMax) return refusalOfSize(limits, index);
     appendWords(columns.text, view, start, end);
+    return undefined;
+  }
+
+  #render(index: number, template: number): Refusal | undefined {
+    if (template === 0) return refuseEntry(index, "format", "is missing, and so is text");
+    const { templates, fields, fieldEnds, count, text } = this.#columns;
+    const { limits, renderer } = this.#context;
+    const start = fieldEnds[count]!;
+    const sizeBytes = templates.end(template) - templates.start(template);
+    if (sizeBytes + fields.length - start > limits.entrySizeBytesMax) return refusalOfSize(limits, index);
+    this.#templatesSizeBytes += sizeBytes;
+    if (this.#templatesSizeBytes > limits.renderedTemplatesSizeBytesMax) return refusalOfTemplates(limits, index);
+    const outline = start < fields.length ? this.#scanner.outline : undefined;
+    renderer.render(templates, template, fields.bytes, start, fields.length, text, outline);
     return undefined;
   }
 }

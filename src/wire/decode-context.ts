@@ -14,6 +14,8 @@ export interface DecodeLimits {
   readonly jsonDepthMax: number;
   /** What the columns of one batch may come to; rendering may make much of little. */
   readonly columnsSizeBytesMax: number;
+  /** Sum of the templates of a batch's entries that are rendered: a binary batch names a large one again in a few bytes. */
+  readonly renderedTemplatesSizeBytesMax: number;
 }
 
 /** The limits of config.ts. A block holds what was there before the batch, its header and keys too. */
@@ -22,6 +24,8 @@ export const decodeLimitsDefault: DecodeLimits = {
   fieldCountMax: limits.fieldCountMax,
   jsonDepthMax: limits.jsonDepthMax,
   columnsSizeBytesMax: limits.blockSizeBytesMax - 4 * limits.blockTargetSizeBytes,
+  // What a JSON body of the same entries could hold.
+  renderedTemplatesSizeBytesMax: limits.bodyInflatedSizeBytesMax,
 };
 
 /** What renders structured entries; `Renderer` of record/render.hot.ts is one. */

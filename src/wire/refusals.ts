@@ -78,6 +78,13 @@ export function refusalOfBatchSize(limits: DecodeLimits): Refusal {
   return refuse("payload_too_large", `The batch comes to more than ${limit} bytes; send it in parts.`, { limit });
 }
 
+/** Returns the refusal of a batch whose entries would have too much of templates rendered. */
+export function refusalOfTemplates(limits: DecodeLimits, index: number): Refusal {
+  const limit = limits.renderedTemplatesSizeBytesMax;
+  const message = `The templates of entries 0 to ${index} come to more than ${limit} bytes; send the batch in parts.`;
+  return refuse("payload_too_large", message, { index, limit });
+}
+
 /** Returns the refusal of a value where an entry belongs. */
 export function refusalOfItem(index: number): Refusal {
   return refuse("invalid_entry", `Entry ${index} is not an object.`, { index });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { textOf, utf8 } from "#src/base/bytes.ts";
 import { limits } from "#src/config.ts";
 import { encodePayload, payloadSizeBytes } from "#src/record/encode-payload.hot.ts";
+import { Renderer } from "#src/record/render.hot.ts";
 import { bodyKind } from "#src/wire/body-kind.ts";
 import { columnsOf, entryArbitrary } from "../record/entries.ts";
 import { type BatchParts, batchOf, partsOf } from "./batches.ts";
@@ -202,4 +203,44 @@ test("a batch that is cut anywhere is refused", () => {
     // Zeros at the end may be no part of anything.
     if (end < body.length) assert.deepEqual(gist(refusalIn(kind, body.subarray(0, size))), { code: "invalid_batch" });
   }
+});
+
+/** A batch of `count` entries that all name one template and have the same fields. */
+function repeating(count: number, template: string, fields: string): BatchParts {
+  return {
+    count,
+    templates: [template],
+    templateIndexes: Array.from({ length: count }, () => 1),
+    fields: fields.repeat(count),
+    fieldEnds: Array.from({ length: count + 1 }, (_, index) => index * fields.length),
+  };
+}
+
+test("R2: entries that all name one large template cost no more than the limit of a body allows", () => {
+  const template = "{a}".repeat(80_000);
+  const renderer = new Renderer(limits, 7);
+  const refusal = refusalIn(kind, batchOf(repeating(100_000, template, '{"a":""}')), { renderer });
+  const limit = limits.bodyInflatedSizeBytesMax;
+  assert.equal(refusal.code, "payload_too_large");
+  const { length } = template;
+  assert.deepEqual(refusal.details, { index: Math.floor(limit / length), limit });
+  assert.ok(renderer.workCount <= 4 * limit, `${renderer.workCount} steps`);
+});
+
+test("templates count as often as entries name them, up to the limit and not with a text of their own", () => {
+  const how = { limits: { renderedTemplatesSizeBytesMax: 40 } };
+  assert.equal(entriesIn(kind, batchOf(repeating(10, "a{b}", "")), how).length, 10);
+  assert.deepEqual(refusalIn(kind, batchOf(repeating(11, "a{b}", "")), how).details, { index: 10, limit: 40 });
+  const withText = {
+    ...repeating(11, "a{b}", ""),
+    text: "x".repeat(11),
+    textEnds: Array.from({ length: 12 }, (_, index) => index),
+  };
+  assert.equal(entriesIn(kind, batchOf(withText), how).length, 11);
+});
+
+test("template and fields of a rendered entry are together no larger than an entry", () => {
+  const how = { limits: { entrySizeBytesMax: 20 } };
+  assert.equal(entriesIn(kind, batchOf(repeating(2, "a".repeat(13), '{"b":1}')), how).length, 2);
+  assert.deepEqual(refusalIn(kind, batchOf(repeating(2, "a".repeat(14), '{"b":1}')), how).details, { index: 0, limit: 20 });
 });
