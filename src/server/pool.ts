@@ -66,12 +66,17 @@ export class IngestPool implements ShardWorker {
   }
 }
 
+/** Time without a task after which a thread beyond the first one ends. */
+const threadIdleMs = 60_000;
+
 /** Threads that do tasks, whichever is free the next one. */
 export class TaskPool implements TaskThreads {
   readonly #pool: Piscina;
 
+  /** One thread stays, more come when it is busy and go when they had nothing to do for a while: each costs memory and a start. */
   private constructor(filename: string, workerData: TaskWorkerData, threadCount: number, onError: (error: Error) => void) {
-    this.#pool = new Piscina({ filename, minThreads: threadCount, maxThreads: threadCount, workerData, recordTiming: false });
+    const options = { minThreads: 1, maxThreads: threadCount, idleTimeout: threadIdleMs, recordTiming: false };
+    this.#pool = new Piscina({ filename, workerData, ...options });
     this.#pool.on("error", onError);
   }
 
