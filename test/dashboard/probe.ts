@@ -27,6 +27,22 @@ window.probe = {
     const scroller = document.querySelector(".log-scroll");
     scroller.scrollTop = share * (scroller.scrollHeight - scroller.clientHeight);
   },
+  /** Scrolls up to entry \`seqFirst\` and returns what was seen: [seq, text], one of each, and lines that changed. */
+  async readUp(seqFirst) {
+    const scroller = document.querySelector(".log-scroll");
+    const seen = new Map();
+    const changed = [];
+    for (let frame = 0; frame < 3000 && !seen.has(seqFirst); frame++) {
+      for (const { kind, seq, text } of probe.rows()) {
+        if (kind !== "entry") continue;
+        if (seen.has(seq) && seen.get(seq) !== text) changed.push([seq, text]);
+        seen.set(seq, text);
+      }
+      scroller.scrollTop -= 200;
+      await new Promise(requestAnimationFrame);
+    }
+    return { seen: [...seen].sort((one, other) => one[0] - other[0]), changed };
+  },
   /** Scrolls on by \`stepPx\` every frame, \`count\` times. */
   async sweep(stepPx, count) {
     const scroller = document.querySelector(".log-scroll");

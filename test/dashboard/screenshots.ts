@@ -13,8 +13,8 @@ const spanMs = 45 * 60_000;
 
 /** Stretches time so that a log has its quiet and its busy minutes. */
 function timeOf(share: number, endMs: number): number {
-  const bent = share + 0.03 * Math.sin(share * 21) + 0.0035 * Math.sin(share * 97);
-  return Math.round(endMs - spanMs + Math.min(1, Math.max(0, bent)) * spanMs);
+  const bend = (at: number) => at + 0.03 * Math.sin(at * 21) + 0.0035 * Math.sin(at * 97);
+  return Math.round(endMs - spanMs + (bend(share) / bend(1)) * spanMs);
 }
 
 async function fill(client: TailraceClient, input: SessionInput, count: number, structured = true): Promise<string> {
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
       { name: "overview", hash: `#s=${id}&t=overview`, keys: ["Shift+W"] },
       { name: "metadata", hash: `#s=${id}&t=metadata` },
       { name: "narrow", hash: `#s=${id}`, keys: ["Shift+W"], width: 420, height: 860 },
-      { name: "readme", hash: `#s=${id}`, width: 1280, height: 760 },
+      { name: "readme", hash: `#s=${id}&c=91004`, width: 1280, height: 720 },
     ];
     for (const picture of pictures)
       for (const theme of ["light", "dark"] as const) await take(browser, server.url, theme, picture);
