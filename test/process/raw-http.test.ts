@@ -148,7 +148,7 @@ test("a body over the limit is refused before it comes, and the connection goes 
     assert.equal(await headOf(id), 1);
   }));
 
-test("a body that comes byte by byte is one batch", () =>
+test("W3: a body that comes byte by byte is one batch", () =>
   withConnection(async (raw, id) => {
     const body = `[${entry},{"message":"ünïcödé ✓"}]`;
     const bytes = Buffer.from(append(id, body));

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EntryObject, FilterInput, LogPage } from "#src/wire/api.ts";
 import type { HttpAnswer } from "../harness/http.ts";
+import { LiveSocket } from "../harness/live-socket.ts";
 import { isChosen, madeEntry, madeFilter, queryOf, readEntry } from "../harness/log-model.ts";
 import { freshSessionId, randomOf, seedOfRun } from "../harness/random.ts";
 import { sharedServer, type TestServer } from "../harness/server.ts";
+import { until } from "../harness/until.ts";
 
 const entryCount = 25_000;
 const queryCount = 400;
@@ -221,4 +223,36 @@ test("a read of an empty session is an empty page", async () => {
     const got = (await server.call("GET", `/sessions/${empty}/log?${query}`)).json<LogPage>();
     assert.deepEqual(got, { session: empty, cursor: 0, head: 0, first: 1, more: false, entries: [] }, query);
   }
+});
+
+test("L3: a filtered subscription and filtered reads choose the same entries", async (t) => {
+  const filterCount = 60;
+  await server.call("DELETE", `/sessions/${id}`);
+  const all = [...log, ...(await page("tail=1")).entries];
+  const live = await LiveSocket.open(server.url);
+  let chosenCount = 0;
+  for (let round = 0; round < filterCount; round++) {
+    const filter = madeFilter(random, entryCount);
+    const cursor = random.whole(0, 1) === 0 ? 0 : madeStart();
+    const wanted = all.filter((entry) => entry.seq > cursor && isChosen(entry, filter));
+    live.send({ type: "subscribe", id: round, session: id, cursor, ...filter });
+    const entries: EntryObject[] = [];
+    for (
+      let message = await until("a message", () => live.messages.shift());
+      message.type !== "ended";
+      message = await until("a message", () => live.messages.shift())
+    )
+      if (message.type === "log") entries.push(...message.entries);
+    assert.deepEqual(entries, wanted, `seed ${random.seed}: ${JSON.stringify({ cursor, ...filter })}`);
+    const read: EntryObject[] = [];
+    for (let at = cursor, more = true; more; ) {
+      const got = await page(queryOf({ cursor: at, limit: 10_000 }, filter));
+      read.push(...got.entries);
+      ({ cursor: at, more } = got);
+    }
+    assert.deepEqual(read, wanted);
+    chosenCount += wanted.length;
+  }
+  t.diagnostic(`figures: seed ${random.seed}, ${filterCount} filters, ${chosenCount} entries chosen`);
+  live.terminate();
 });
