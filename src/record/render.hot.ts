@@ -1,16 +1,16 @@
 /** Renders templates with the fields of an entry into message text: bytes to bytes (templates rules 3 to 9). */
 import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn } from "../base/bytes.ts";
-import * as words from "../base/words.hot.ts";
 import { limits } from "../config.ts";
 import type { Dictionary } from "./dictionary.hot.ts";
 import { containerKinds, FieldsIndex } from "./fields-index.hot.ts";
 import type { FieldsOutline } from "./fields-outline.hot.ts";
-import { appendEscaped, appendNumber, appendUnescaped, isShortestNumber, joinHalves } from "./json-text.hot.ts";
+import { appendEscaped, appendNumber, appendUnescaped, joinHalves } from "./json-text.hot.ts";
 import { OffsetMap } from "./offset-map.hot.ts";
+import { appendKnownPieces } from "./render-known.hot.ts";
 import { pieceStride, stepIsIndex, stepStride, type Template } from "./template.ts";
 import { TemplateCache } from "./template-cache.ts";
-import { shapeOf, slotNone, type TemplateShape } from "./template-shape.hot.ts";
+import { shapeOf, type TemplateShape } from "./template-shape.hot.ts";
 
 const quote = 0x22;
 const nine = 0x39;
@@ -36,11 +36,8 @@ const fieldsSizeBytesMax = 2 ** 27;
 
 const containerUnopened = -1;
 
-// Constants of this module: the compiler knows their values, and imported functions are looked up at every call.
-const stride = pieceStride;
-const noSlot = slotNone;
-const isShortest = isShortestNumber;
-const { appendWords } = words;
+// Imported functions are looked up at every call.
+const appendKnown = appendKnownPieces;
 
 /** Bounds of rendering; `limits` of config.ts has them. */
 export interface RenderLimits {
@@ -152,22 +149,25 @@ export class Renderer {
 
   /** Renders a template whose fields have the shape; false when the message may be too long, and must be begun again. */
   #appendKnown(template: Template, shape: TemplateShape, outline: FieldsOutline): boolean {
-    const { view: textView, text, pieces, steps } = template;
+    const { text, pieces, steps } = template;
     const { slots } = shape;
     const target = this.#target;
     const lengthMax = this.#messageStart + this.#limits.messageSizeBytesMax;
     this.#pieceCount += slots.length;
-    for (let index = 0, piece = 0; index < slots.length; index++, piece += stride) {
-      appendWords(target, textView, pieces[piece]!, pieces[piece + 1]!);
+    let index = appendKnown(target, template, shape, outline, 0, lengthMax);
+    while (index < slots.length && target.length <= lengthMax) {
       const slot = slots[index]!;
-      if (slot !== noSlot && (slot < 0 || !this.#appendScalar(outline, slot))) {
+      if (slot < 0 || !this.#appendScalar(outline, slot)) {
+        const piece = index * pieceStride;
         const step = piece > 0 ? pieces[piece - 1]! : 0;
         const row = this.#find(this.#openFields(), text, pieces, piece, steps, step);
         if (row >= 0) this.#appendValue(row, 0);
       }
-      if (target.length > lengthMax) return this.#startAgain();
+      // The cache may have let go of the template while its own fields were rendered.
+      if (!template.kept) return this.#startAgain();
+      index = appendKnown(target, template, shape, outline, index + 1, lengthMax);
     }
-    return true;
+    return target.length <= lengthMax || this.#startAgain();
   }
 
   /** Forgets what was rendered of the entry. */
@@ -178,21 +178,18 @@ export class Renderer {
     return false;
   }
 
-  /** Appends the value of a row; false when it is an object, an array or a long number. */
+  /** Appends a string with escapes or a number that is not shown as it was sent; false for anything else, and for long numbers. */
   #appendScalar(outline: FieldsOutline, row: number): boolean {
-    const { rows, bytes, view } = outline;
+    const { rows, bytes } = outline;
     const start = rows[row + 2]!;
     const end = rows[row + 3]!;
     const first = bytes[start]!;
     if (first === quote) {
-      if (end > 0) appendWords(this.#target, view, start + 1, end - 1);
-      else if (appendUnescaped(this.#target, bytes, start + 1, -end - 1)) this.#hasHalves = true;
+      if (appendUnescaped(this.#target, bytes, start + 1, -end - 1)) this.#hasHalves = true;
       return true;
     }
-    if (first === openBrace || first === openBracket) return false;
-    if (first > nine || isShortest(bytes, start, end)) appendWords(this.#target, view, start, end);
-    else if (end - start <= numberSizeBytesPlain) appendNumber(this.#target, bytes, start, end);
-    else return false;
+    if (first > nine || end - start > numberSizeBytesPlain) return false;
+    appendNumber(this.#target, bytes, start, end);
     return true;
   }
 

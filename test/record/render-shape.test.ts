@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { utf8 } from "#src/base/bytes.ts";
+import { ByteColumn, textOf, utf8 } from "#src/base/bytes.ts";
 import { limits } from "#src/config.ts";
 import { EntryColumns } from "#src/record/columns.hot.ts";
+import { Dictionary } from "#src/record/dictionary.hot.ts";
 import { Renderer } from "#src/record/render.hot.ts";
 import { bodyKind } from "#src/wire/body-kind.ts";
+import { JsonScanner } from "#src/wire/json-scan.hot.ts";
 import { decodeIn } from "../wire/decoding.ts";
 import { wtf8 } from "./entries.ts";
 import { fieldObjects, templates } from "./render-arbitrary.ts";
@@ -87,4 +89,27 @@ test("a template that the cache lets go of while its fields are rendered is stil
   const fields = '{"a":{"$format":"1"},"b":{"$format":"2"},"c":{"$format":"3"}}';
   const message = wtf8(renderModel(format, fields, tight));
   assert.deepEqual(messagesOf(format, [fields, fields, fields], renderer), [message, message, message]);
+});
+
+test("memory grows with the message, not with where values lay in entries before", () => {
+  const format = "{a}";
+  const long = `{"a":"${"x".repeat(60_000)}"}`;
+  const renderer = new Renderer();
+  messagesOf(format, [long, long, long], renderer);
+  const target = new ByteColumn(64);
+  const templates = new Dictionary();
+  const scanner = new JsonScanner();
+  const fields = utf8('{"a":[]}');
+  scanner.load(utf8(long), 0, long.length);
+  scanner.skipFields(scanner.begin);
+  scanner.load(fields, 0, fields.length);
+  scanner.skipFields(scanner.begin);
+  const template = templates.intern(utf8(format), 0, format.length);
+  renderer.beginBlock();
+  for (let count = 0; count < 4; count++) {
+    target.length = 0;
+    renderer.render(templates, template, fields, 0, fields.length, target, scanner.outline);
+    assert.equal(textOf(target.bytes, 0, target.length), "[]");
+  }
+  assert.ok(target.bytes.length < 1024);
 });

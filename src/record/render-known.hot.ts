@@ -1,0 +1,77 @@
+/** Renders the pieces of a template whose placeholders are known to be plain values: what most entries consist of. */
+import { assert } from "../base/assert.ts";
+import type { ByteColumn } from "../base/bytes.ts";
+import { wordSlackBytes } from "../base/words.hot.ts";
+import type { FieldsOutline } from "./fields-outline.hot.ts";
+import { isShortestNumber } from "./json-text.hot.ts";
+import { pieceStride, type Template } from "./template.ts";
+import { slotNone, type TemplateShape } from "./template-shape.hot.ts";
+
+const quote = 0x22;
+const nine = 0x39;
+const openBracket = 0x5b;
+const openBrace = 0x7b;
+
+// Constants of this module: the compiler knows their values, and imported functions are looked up at every call.
+const stride = pieceStride;
+const noSlot = slotNone;
+const slack = wordSlackBytes;
+const isShortest = isShortestNumber;
+
+/**
+ * Appends pieces from number `first` on, up to one whose value is not copied as it was sent. The literal of that one is there.
+ * @param lengthMax length of the target from which on nothing more is appended.
+ * @returns the number of the piece whose value is missing, or at which the target was too long; else how many pieces there are.
+ */
+export function appendKnownPieces(
+  target: ByteColumn,
+  template: Template,
+  shape: TemplateShape,
+  outline: FieldsOutline,
+  first: number,
+  lengthMax: number,
+): number {
+  const { view: text, pieces } = template;
+  const { slots } = shape;
+  const { rows, bytes, view } = outline;
+  const count = slots.length;
+  assert(first <= count && count * stride === pieces.length, "the piece is of this template");
+  let out = target.view;
+  let to = target.length;
+  let index = first;
+  for (; index < count && to <= lengthMax; index++) {
+    const piece = index * stride;
+    const literalStart = pieces[piece]!;
+    const literalEnd = pieces[piece + 1]!;
+    const slot = slots[index]!;
+    const start = slot > noSlot ? rows[slot + 2]! : 0;
+    const byte = slot > noSlot ? bytes[start]! : 0;
+    // The ends of objects and arrays mean nothing; a string with escapes has a negative one.
+    const end = byte === 0 || byte === openBrace || byte === openBracket ? 0 : rows[slot + 3]!;
+    const size = literalEnd - literalStart + (end > 0 ? end - start : 0) + 2 * slack;
+    if (to + size > out.byteLength) {
+      target.length = to;
+      target.reserve(size);
+      out = target.view;
+    }
+    copyWords(out, to, text, literalStart, literalEnd);
+    to += literalEnd - literalStart;
+    if (slot === noSlot) continue;
+    if (end <= 0) break;
+    if (byte === quote) {
+      copyWords(out, to, view, start + 1, end - 1);
+      to += end - start - 2;
+    } else {
+      if (byte <= nine && !isShortest(bytes, start, end)) break;
+      copyWords(out, to, view, start, end);
+      to += end - start;
+    }
+  }
+  target.length = to;
+  return index;
+}
+
+function copyWords(target: DataView, to: number, source: DataView, start: number, end: number): void {
+  const distance = to - start;
+  for (let at = start; at < end; at += 4) target.setInt32(at + distance, source.getInt32(at, true), true);
+}
