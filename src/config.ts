@@ -63,11 +63,16 @@ export const limits = {
   idempotencyProducerCountMax: 1024,
   /** Unacknowledged appends per WebSocket (contract 6: credits). */
   socketCreditCount: 256,
-  /** Bytes queued in a socket before its subscriptions wait for drain; bounds memory per socket with one delta. */
-  socketSendBudgetBytes: 1 * MiB,
-  /** One delta: entries and bytes. */
+  /**
+   * Bytes queued in a socket before its subscriptions wait for drain. A socket holds at most this and one delta; answers to
+   * what the client itself sends may come on top, up to `socketAnswerBudgetBytes`.
+   */
+  socketSendBudgetBytes: 256 * KiB,
+  /** A socket with more queued is closed (1013): its client asks and asks and does not read the answers. */
+  socketAnswerBudgetBytes: 4 * MiB,
+  /** One delta: entries and bytes; the entry that fills it may go beyond. */
   deltaEntryCountMax: 2000,
-  deltaSizeBytesMax: 512 * KiB,
+  deltaSizeBytesMax: 256 * KiB,
   /** Deltas kept for followers that are at the same cursor. */
   deltaCacheCountMax: 4096,
   deltaCacheSizeBytesMax: 16 * MiB,
@@ -77,13 +82,37 @@ export const limits = {
   timelineBucketCountMax: 2000,
   /** Time one read may scan before it answers with what it has and `more`. */
   readMsMax: 10_000,
-  /** Subscriptions per socket, and sockets in all. */
+  /** Subscriptions per socket, and sockets, event streams and waiting reads in all, of each so many. */
   subscriptionCountMax: 1024,
   socketCountMax: 10_000,
-  /** WebSocket message: a body and its envelope. The library drops larger ones without a reason. */
+  /** Subscriptions and streams in all: about half a KiB each. */
+  followerCountMax: 100_000,
+  /** Sessions feeds per socket, one for each status and some to spare, and in all. */
+  socketFeedCountMax: 8,
+  feedCountMax: 256,
+  /** What an append's WebSocket message may hold beside a body: names, key, punctuation. */
+  socketEnvelopeSizeBytes: 64 * KiB,
+  /** Beats of subscriptions and pings of sockets; proxies cut what is silent for 30 s or more. */
   socketHeartbeatMs: 15_000,
+  /** A socket or stream that says nothing and takes nothing for so long is cut. A reader that does not read answers no ping. */
+  socketIdleSeconds: 120,
+  /** An event stream that is not read gets a byte so often, or the library would cut it after 10 s. */
+  streamKeepAliveMs: 4000,
+  /** Time that one turn of the event loop spends on deltas: so much later intake is looked at. */
+  fanOutTurnMsMax: 4,
+  /** Bytes of blocks that one filtered delta looks at on the main thread: a millisecond. Larger blocks go to a query thread. */
+  fanOutScanSizeBytesMax: 1 * MiB,
+  /** Reads for subscriptions that query threads have at once, and time of one: other reads get through between them. */
+  followReadCountMax: 2,
+  followReadMsMax: 100,
+  /** Pause after a read for a subscription was refused. */
+  followRetryMs: 250,
   /** Changes of one session on the sessions feed at most every so often (4 a second). */
   sessionFeedIntervalMs: 250,
+  /** Snapshot of a feed; sessions beyond follow one by one. The default retention of 10,000 sessions fits. */
+  feedSnapshotSizeBytesMax: 8 * MiB,
+  /** Time per interval that the main thread spends on feeds. */
+  feedTurnMsMax: 20,
   /** Distance of two points of a segment's sparse index: what a read at any cursor scans at most. */
   indexStepSizeBytes: 256 * KiB,
   /** Entries of an archived block before compression: larger ones compress little better and cost more to read a page of. */

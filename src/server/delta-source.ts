@@ -3,6 +3,7 @@ import { assert } from "../base/assert.ts";
 import { limits } from "../config.ts";
 import { BlockView } from "../record/scan.hot.ts";
 import { type Delta, DeltaBuilder, type DeltaForm } from "../wire/delta.ts";
+import type { Refusal } from "../wire/outcome.ts";
 import type { PageGap } from "../wire/page.ts";
 import type { Engine } from "./engine.ts";
 import { isRefusal } from "./query-input.ts";
@@ -16,63 +17,113 @@ export interface FileDelta {
   readonly gap: PageGap | undefined;
 }
 
+/** A delta that others may use too. */
+interface MadeDelta {
+  readonly delta: Delta;
+  /** It holds as much as a delta may: it stays the right one for its cursor when the log grows. */
+  readonly isFull: boolean;
+}
+
 export class DeltaSource {
   readonly #engine: Engine;
   readonly #reads: Reads;
   readonly #builder = new DeltaBuilder();
   readonly #view = new BlockView();
-  /** Deltas never change, so one that was made for a cursor serves all who are there. */
-  readonly #made = new Map<string, Delta>();
+  readonly #made = new Map<string, MadeDelta>();
   #madeSizeBytes = 0;
-  readonly #reading = new Map<string, Promise<FileDelta>>();
+  readonly #reading = new Map<string, Promise<FileDelta | Refusal>>();
+  /** Reads that have a query thread, and the starts of those that wait for one. */
+  #readingCount = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(engine: Engine, reads: Reads) {
     this.#engine = engine;
     this.#reads = reads;
   }
 
-  /** Returns the entries behind `cursor`, which are resident, as many as one delta holds. */
-  fromRing(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Delta {
-    assert(cursor < session.head && cursor + 1 >= session.residentFirst, "the entries are in memory");
+  /** Reads that are under way or wait. */
+  get readCount(): number {
+    return this.#reading.size;
+  }
+
+  /** Returns the entries behind `cursor`, as many as one delta holds; undefined: a query thread has to read them. */
+  tryFromRing(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Delta | undefined {
+    assert(cursor < session.head, "there are entries behind the cursor");
     const key = keyOf(session, cursor, filter, form);
-    const made = this.#made.get(key);
+    const made = this.#tryMade(key, session);
     if (made !== undefined) return made;
+    if (cursor + 1 < session.residentFirst) return undefined;
     const { ring } = this.#engine.shardOf(session);
-    this.#builder.begin(form, cursor, filter.filter.isEmpty ? undefined : filter.filter);
-    session.visitResident(cursor, (block) => this.#builder.add(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position))));
+    const isEmpty = filter.filter.isEmpty;
+    let scannedSizeBytes = 0;
+    let isCut = false;
+    this.#builder.begin(form, cursor, isEmpty ? undefined : filter.filter);
+    session.visitResident(cursor, (block) => {
+      // Without a filter a delta is full soon; with one, much may be looked at for little: that is a thread's work.
+      isCut = !isEmpty && scannedSizeBytes + block.sizeBytes > limits.fanOutScanSizeBytesMax;
+      if (isCut) return false;
+      scannedSizeBytes += block.sizeBytes;
+      isCut = !this.#builder.add(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position)));
+      return !isCut;
+    });
     const delta = this.#builder.finish();
-    this.#keep(key, delta);
+    if (delta.cursor === cursor) return undefined;
+    this.#keep(key, { delta, isFull: isCut });
     return delta;
   }
 
-  /** Reads the entries behind `cursor` from file. Rejects when that fails. */
-  fromFile(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Promise<FileDelta> {
+  /** Reads the entries behind `cursor` from file. */
+  fromFile(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Promise<FileDelta | Refusal> {
     const key = keyOf(session, cursor, filter, form);
-    const made = this.#made.get(key);
-    if (made !== undefined) return Promise.resolve({ delta: made, gap: undefined });
     const running = this.#reading.get(key);
     if (running !== undefined) return running;
-    const reading = this.#read(session, cursor, filter, form, key).finally(() => this.#reading.delete(key));
+    const reading = this.#inTurn(() => this.#read(session, cursor, filter, form)).then((found) => {
+      this.#reading.delete(key);
+      if (!isRefusal(found) && found.gap === undefined && found.delta !== undefined)
+        this.#keep(key, { delta: found.delta, isFull: isFullDelta(found.delta) });
+      return found;
+    });
     this.#reading.set(key, reading);
     return reading;
   }
 
-  async #read(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm, key: string): Promise<FileDelta> {
-    const found = await this.#reads.runOnFiles<FileDelta>(session, "delta", { cursor, spec: filter.spec, form });
-    if (isRefusal(found)) throw new Error(found.message);
-    if (found.delta !== undefined) this.#keep(key, found.delta);
-    return found;
+  #read(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Promise<FileDelta | Refusal> {
+    return this.#reads.runOnFiles<FileDelta>(session, "delta", { cursor, spec: filter.spec, form });
+  }
+
+  /** Followers that catch up leave the threads to other reads as well: few at a time, first come first served. */
+  async #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
+    if (this.#readingCount >= limits.followReadCountMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#readingCount++;
+    try {
+      return await action();
+    } finally {
+      this.#readingCount--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** A delta that ended where the log did is of no use when the log has grown: many of them would make a slow chain. */
+  #tryMade(key: string, session: Session): Delta | undefined {
+    const made = this.#made.get(key);
+    return made !== undefined && (made.isFull || made.delta.cursor === session.head) ? made.delta : undefined;
   }
 
   /** Forgets everything when it is too much: followers move on together, so old deltas are worth little. */
-  #keep(key: string, delta: Delta): void {
-    if (this.#madeSizeBytes + delta.sizeBytes > limits.deltaCacheSizeBytesMax || this.#made.size >= limits.deltaCacheCountMax) {
+  #keep(key: string, made: MadeDelta): void {
+    const { sizeBytes } = made.delta;
+    this.#madeSizeBytes -= this.#made.get(key)?.delta.sizeBytes ?? 0;
+    if (this.#madeSizeBytes + sizeBytes > limits.deltaCacheSizeBytesMax || this.#made.size >= limits.deltaCacheCountMax) {
       this.#made.clear();
       this.#madeSizeBytes = 0;
     }
-    this.#made.set(key, delta);
-    this.#madeSizeBytes += delta.sizeBytes;
+    this.#made.set(key, made);
+    this.#madeSizeBytes += sizeBytes;
   }
+}
+
+function isFullDelta(delta: Delta): boolean {
+  return delta.count >= limits.deltaEntryCountMax || delta.sizeBytes >= limits.deltaSizeBytesMax;
 }
 
 function keyOf(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): string {

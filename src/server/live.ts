@@ -5,69 +5,56 @@
  */
 import { assert } from "../base/assert.ts";
 import { limits } from "../config.ts";
-import type { Delta, DeltaForm } from "../wire/delta.ts";
-import type { DeltaSource } from "./delta-source.ts";
-import type { Engine, EngineListener } from "./engine.ts";
-import type { ReadFilter } from "./read-input.ts";
-import type { Session, SessionListener } from "./session.ts";
+import { type Delta, deltaForm } from "../wire/delta.ts";
+import { Connections } from "./connections.ts";
+import type { DeltaSource, FileDelta } from "./delta-source.ts";
+import type { Engine } from "./engine.ts";
+import { Follower, type FollowRequest, type FollowSink, type GapReason } from "./follower.ts";
+import { isRefusal } from "./query-input.ts";
 
-/** Where a follower's messages go: a WebSocket subscription or an event stream. None of the calls may throw. */
-export interface FollowSink {
-  readonly form: DeltaForm;
-  /** Bytes that may be sent now; 0: wait for `Follower.onRoom`. */
-  room(): number;
-  delta(delta: Delta, head: number): void;
-  gap(from: number, to: number, reason: "slow" | "expired" | "damaged"): void;
-  /** The last call: the session has ended and everything was sent. */
-  ended(cursor: number, reason: string): void;
-  heartbeat(head: number, cursor: number): void;
-}
-
-/** Time that one turn spends on deltas before sockets are read again, ms. */
-const turnMsMax = 4;
-
-export class Live implements EngineListener {
+export class Live {
   readonly #engine: Engine;
   readonly #source: DeltaSource;
   readonly #followers = new Set<Follower>();
   #ready: Follower[] = [];
   #isPlanned = false;
-  socketCount = 0;
+  readonly connections: Connections;
 
   constructor(engine: Engine, source: DeltaSource) {
     this.#engine = engine;
     this.#source = source;
-    engine.listeners.add(this);
-  }
-
-  onSession(): void {}
-
-  /** The data is gone: whoever had not read all of it is told so. */
-  onSessionRemoved(session: Session): void {
-    for (const listener of [...session.listeners]) {
-      if (!(listener instanceof Follower)) continue;
-      if (listener.cursor < session.head) this.#gap(listener, session.head, "expired");
-      this.unfollow(listener);
-      listener.sink.ended(listener.cursor, "removed");
-    }
+    this.connections = new Connections(engine.clock);
   }
 
   get followerCount(): number {
     return this.#followers.size;
   }
 
-  /** Entries that the slowest follower is behind its session's head. */
-  lagMax(): number {
-    let lag = 0;
-    for (const follower of this.#followers) lag = Math.max(lag, follower.session.head - follower.cursor);
-    return lag;
+  get isFull(): boolean {
+    return this.#followers.size >= limits.followerCountMax;
   }
 
-  /** Starts a subscription behind `cursor`; its first delta comes in a later turn. */
-  follow(session: Session, cursor: number, filter: ReadFilter, policy: "lossless" | "latest", sink: FollowSink): Follower {
-    const follower = new Follower(this, session, cursor, filter, policy, sink);
+  /** Reads of files for followers, running or waiting. */
+  get readCount(): number {
+    return this.#source.readCount;
+  }
+
+  /** Entries that the slowest follower is behind its session's head, and how many followers wait for their sockets. */
+  lag(): { readonly entryCountMax: number; readonly waitingCount: number } {
+    let entryCountMax = 0;
+    let waitingCount = 0;
+    for (const { session, cursor, isWaiting } of this.#followers) {
+      entryCountMax = Math.max(entryCountMax, session.head - cursor);
+      if (isWaiting) waitingCount++;
+    }
+    return { entryCountMax, waitingCount };
+  }
+
+  /** Starts a subscription; its first delta comes in a later turn. */
+  follow(request: FollowRequest, sink: FollowSink): Follower {
+    const follower = new Follower(this, request, sink);
     this.#followers.add(follower);
-    session.listeners.add(follower);
+    follower.session.listeners.add(follower);
     this.wake(follower);
     return follower;
   }
@@ -79,6 +66,26 @@ export class Live implements EngineListener {
     follower.session.listeners.delete(follower);
   }
 
+  /**
+   * Looks out for an entry behind the cursor that the filter chooses, with the filter's work shared as among followers.
+   * @param done called once, with the cursor to read at; not when the returned follower was ended before.
+   */
+  watch(request: Omit<FollowRequest, "policy">, done: (cursor: number) => void): Follower {
+    const over = (cursor: number) => {
+      this.unfollow(follower);
+      done(cursor);
+    };
+    const sink = {
+      form: deltaForm.json,
+      room: () => 1,
+      delta: (delta: Delta) => over(delta.from),
+      gap: (from: number) => over(from - 1),
+      ended: over,
+    };
+    const follower = this.follow({ ...request, policy: "lossless" }, sink);
+    return follower;
+  }
+
   /** Plans the follower's next step. */
   wake(follower: Follower): void {
     if (follower.isReady || follower.isReading || follower.isOver) return;
@@ -87,30 +94,23 @@ export class Live implements EngineListener {
     this.#plan();
   }
 
-  /** Sends every follower its heartbeat. */
-  heartbeat(): void {
-    for (const follower of this.#followers)
-      if (follower.sink.room() > 0) follower.sink.heartbeat(follower.session.head, follower.cursor);
-  }
-
   #plan(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
     setImmediate(() => this.#turn());
   }
 
-  /** One step for each ready follower, as far as time allows; the rest goes on in the next turn. */
+  /** One step for each ready follower, as far as time allows; the rest comes first in the next turn, after sockets and workers. */
   #turn(): void {
     this.#isPlanned = false;
+    const endMs = this.#engine.clock.monotonicMs() + limits.fanOutTurnMsMax;
     const ready = this.#ready;
     this.#ready = [];
-    const { clock } = this.#engine;
-    const endMs = clock.monotonicMs() + turnMsMax;
     let index = 0;
     while (index < ready.length) {
       this.#step(ready[index] as Follower);
       index++;
-      if (index % 16 === 0 && clock.monotonicMs() > endMs) break;
+      if (this.#engine.clock.monotonicMs() > endMs) break;
     }
     if (index < ready.length) this.#ready = ready.slice(index).concat(this.#ready);
     if (this.#ready.length > 0) this.#plan();
@@ -124,10 +124,11 @@ export class Live implements EngineListener {
     if (session.isRemoved) return this.#finish(follower, session.head);
     if (follower.isSkipping) this.#skip(follower);
     if (follower.cursor + 1 < session.first) this.#gap(follower, session.first - 1, "expired");
+    if (follower.isOver) return;
     if (follower.cursor >= session.head) return this.#atHead(follower);
-    if (follower.cursor + 1 >= session.residentFirst) {
-      this.#send(follower, this.#source.fromRing(session, follower.cursor, follower.filter, sink.form));
-    } else this.#readFile(follower);
+    const delta = this.#source.tryFromRing(session, follower.cursor, follower.filter, sink.form);
+    if (delta === undefined) this.#readFile(follower);
+    else this.#send(follower, delta);
   }
 
   #send(follower: Follower, delta: Delta): void {
@@ -137,33 +138,36 @@ export class Live implements EngineListener {
       const { counters } = this.#engine;
       counters.deltaCount++;
       counters.deltaSizeBytes += delta.sizeBytes;
-      follower.sink.delta(delta, follower.session.head);
       follower.told = delta.cursor;
+      follower.sink.delta(delta, follower.session.head);
     }
-    this.wake(follower);
+    if (follower.cursor < follower.session.head || !follower.session.isActive) this.wake(follower);
   }
 
   #readFile(follower: Follower): void {
     follower.isReading = true;
-    const { session, cursor } = follower;
-    this.#source.fromFile(session, cursor, follower.filter, follower.sink.form).then(
-      ({ delta, gap }) => {
+    const { session, cursor, filter, sink } = follower;
+    void this.#source.fromFile(session, cursor, filter, sink.form).then((found) => {
+      if (!isRefusal(found)) return this.#takeRead(follower, found);
+      // Threads are busy, or the files changed hands: the next step looks again, after a pause so that it does not spin.
+      this.#engine.clock.after(limits.followRetryMs, () => {
         follower.isReading = false;
-        if (follower.isOver) return;
-        if (gap !== undefined && gap.to > follower.cursor)
-          this.#gap(follower, gap.to, gap.to < session.first ? "expired" : "damaged");
-        if (delta !== undefined && delta.cursor > follower.cursor) this.#send(follower, delta);
-        else this.wake(follower);
-      },
-      (error: unknown) => {
-        // The thread died or the file went away: the next step looks again, after a pause so that it does not spin.
-        this.#engine.log.warn({ err: error, session: session.id }, "Reading for a subscription failed");
-        this.#engine.clock.after(limits.sessionFeedIntervalMs, () => {
-          follower.isReading = false;
-          this.wake(follower);
-        });
-      },
-    );
+        this.wake(follower);
+      });
+    });
+  }
+
+  #takeRead(follower: Follower, { delta, gap }: FileDelta): void {
+    const { session } = follower;
+    follower.isReading = false;
+    if (follower.isOver) return;
+    // Other subscriptions of the socket may have filled it meanwhile: what was read is kept for a while, or read again.
+    if (follower.sink.room() <= 0) return this.#wait(follower);
+    if (gap !== undefined && gap.to > follower.cursor)
+      this.#gap(follower, gap.to, gap.to < session.first ? "expired" : "damaged");
+    if (follower.isOver) return;
+    if (delta !== undefined && delta.cursor > follower.cursor) this.#send(follower, delta);
+    else this.wake(follower);
   }
 
   #wait(follower: Follower): void {
@@ -178,11 +182,12 @@ export class Live implements EngineListener {
     if (follower.session.head > follower.cursor) this.#gap(follower, follower.session.head, "slow");
   }
 
-  #gap(follower: Follower, to: number, reason: "slow" | "expired" | "damaged"): void {
+  #gap(follower: Follower, to: number, reason: GapReason): void {
+    const from = follower.cursor + 1;
     this.#engine.counters.gapCount++;
-    follower.sink.gap(follower.cursor + 1, to, reason);
     follower.cursor = to;
     follower.told = to;
+    follower.sink.gap(from, to, reason);
   }
 
   #atHead(follower: Follower): void {
@@ -195,47 +200,8 @@ export class Live implements EngineListener {
   /** The last message; entries up to `head` that are not there any more are a gap before it. */
   #finish(follower: Follower, head: number): void {
     if (follower.cursor < head) this.#gap(follower, head, "expired");
+    if (follower.isOver) return;
     this.unfollow(follower);
     follower.sink.ended(follower.cursor, follower.session.record.end_reason ?? "");
-  }
-}
-
-/** One subscription. */
-export class Follower implements SessionListener {
-  readonly session: Session;
-  readonly filter: ReadFilter;
-  readonly policy: "lossless" | "latest";
-  readonly sink: FollowSink;
-  readonly #live: Live;
-  /** Seq of the last entry that was sent or did not match. */
-  cursor: number;
-  /** The last cursor that the client was told. */
-  told: number;
-  isReady = false;
-  isReading = false;
-  /** The socket had no room; `onRoom` goes on. */
-  isWaiting = false;
-  isSkipping = false;
-  isOver = false;
-
-  constructor(live: Live, session: Session, cursor: number, filter: ReadFilter, policy: "lossless" | "latest", sink: FollowSink) {
-    this.#live = live;
-    this.session = session;
-    this.cursor = cursor;
-    this.told = cursor;
-    this.filter = filter;
-    this.policy = policy;
-    this.sink = sink;
-  }
-
-  onPublished(): void {
-    if (!this.isWaiting) this.#live.wake(this);
-  }
-
-  /** The socket has room again. */
-  onRoom(): void {
-    if (!this.isWaiting) return;
-    this.isWaiting = false;
-    this.#live.wake(this);
   }
 }

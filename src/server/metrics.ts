@@ -77,7 +77,12 @@ function liveReadings(engine: Engine, live: Live): Reading[] {
   const { counters } = engine;
   return [
     { name: "subscribers", help: "Subscriptions and streams", read: () => live.followerCount },
-    { name: "lag_entries", help: "Entries that the slowest subscription is behind", read: () => live.lagMax() },
+    { name: "sockets", help: "Open WebSockets", read: () => live.connections.socketCount },
+    { name: "event_streams", help: "Open streams of server-sent events", read: () => live.connections.streamCount },
+    { name: "socket_queued_bytes", help: "Bytes that wait in sockets", read: () => live.connections.queuedSizeBytes() },
+    { name: "lag_entries", help: "Entries that the slowest subscription is behind", read: () => live.lag().entryCountMax },
+    { name: "slow_readers", help: "Subscriptions that wait for their socket", read: () => live.lag().waitingCount },
+    { name: "follow_reads", help: "Reads of files for subscriptions, running or waiting", read: () => live.readCount },
     { name: "deltas_total", help: "Deltas sent", read: () => counters.deltaCount },
     { name: "delta_bytes_total", help: "Bytes of deltas sent", read: () => counters.deltaSizeBytes },
     { name: "gaps_total", help: "Gaps told to subscribers", read: () => counters.gapCount },

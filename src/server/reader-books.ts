@@ -1,20 +1,24 @@
 /** The readers of each session: loaded from `readers.json` when first asked for, written by the session's worker. */
-import type { Refusal } from "../wire/outcome.ts";
-import { refuse } from "../wire/outcome.ts";
+import { limits } from "../config.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Engine, EngineListener } from "./engine.ts";
+import { sessionNotFound } from "./intake.ts";
 import { isRefusal } from "./query-input.ts";
-import { afterClaim, beforeClaim, type Confirmation, confirm, newReader, type ReaderRecord } from "./readers.ts";
-import type { Reads } from "./reads.ts";
+import { afterClaim, type Confirmation, claimRefusal, confirm, newReader, type ReaderRecord, readerNow } from "./readers.ts";
+import { noFilter, type Reads } from "./reads.ts";
 import type { Session } from "./session.ts";
+import type { Waits } from "./waits.ts";
 
 export class ReaderBooks implements EngineListener {
   readonly #engine: Engine;
   readonly #reads: Reads;
+  readonly #waits: Waits;
   readonly #books = new Map<Session, Promise<ReaderBook>>();
 
-  constructor(engine: Engine, reads: Reads) {
+  constructor(engine: Engine, reads: Reads, waits: Waits) {
     this.#engine = engine;
     this.#reads = reads;
+    this.#waits = waits;
     engine.listeners.add(this);
   }
 
@@ -24,7 +28,7 @@ export class ReaderBooks implements EngineListener {
     if (book === undefined) {
       book = this.#engine.query
         .run<readonly ReaderRecord[]>("readers", session.id)
-        .then((records) => new ReaderBook(this.#engine, this.#reads, session, records));
+        .then((records) => new ReaderBook(this.#engine, this.#reads, this.#waits, session, records));
       this.#books.set(session, book);
       // A failed load is tried again by the next request.
       book.catch(() => this.#books.delete(session));
@@ -39,98 +43,121 @@ export class ReaderBooks implements EngineListener {
   }
 }
 
+/** How entries are claimed. */
 export interface ClaimOptions {
   readonly limit: number;
   readonly leaseMs: number;
   readonly waitMs: number;
-  /** The peer went away. */
-  isOver(): boolean;
+  /** Takes the call to make when the peer is gone. */
+  onAborted(giveUp: () => void): void;
 }
 
-/** The readers of one session. Changes are made one after the other, each on disk before the next. */
+/** The readers of one session. Changes are made one after the other, each on disk before the next begins. */
 export class ReaderBook {
   readonly #engine: Engine;
   readonly #reads: Reads;
+  readonly #waits: Waits;
   readonly #session: Session;
   readonly #readers = new Map<string, ReaderRecord>();
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Engine, reads: Reads, session: Session, records: readonly ReaderRecord[]) {
+  constructor(engine: Engine, reads: Reads, waits: Waits, session: Session, records: readonly ReaderRecord[]) {
     this.#engine = engine;
     this.#reads = reads;
+    this.#waits = waits;
     this.#session = session;
     for (const record of records) this.#readers.set(record.name, record);
-  }
-
-  get count(): number {
-    return this.#readers.size;
   }
 
   all(): Iterable<ReaderRecord> {
     return this.#readers.values();
   }
 
-  find(name: string): ReaderRecord | undefined {
-    return this.#readers.get(name);
+  find(name: string): ReaderRecord | Refusal {
+    return this.#readers.get(name) ?? notFound(name);
   }
 
-  put(reader: ReaderRecord): Promise<Refusal | undefined> {
-    return this.#serially(() => this.#store(reader.name, reader));
+  /** Makes a reader, or moves a known one; without a cursor a known one stays as it is. */
+  put(name: string, cursor: number | undefined): Promise<{ reader: ReaderRecord; isNew: boolean } | Refusal> {
+    return this.#serially(async () => {
+      const known = this.#readers.get(name);
+      if (known !== undefined && cursor === undefined) return { reader: known, isNew: false };
+      if (known === undefined && this.#readers.size >= limits.readerCountMax) return tooManyReaders;
+      const reader = newReader(name, cursor ?? 0);
+      return (await this.#store(name, reader)) ?? { reader, isNew: known === undefined };
+    });
   }
 
-  remove(name: string): Promise<Refusal | undefined> {
-    return this.#serially(() => this.#store(name, undefined));
+  /** Removes a reader and returns what it was. */
+  remove(name: string): Promise<ReaderRecord | Refusal> {
+    return this.#change(name, () => undefined);
+  }
+
+  confirm(name: string, confirmation: Confirmation): Promise<ReaderRecord | Refusal> {
+    return this.#change(name, (reader) => confirm(reader, confirmation, this.#engine.clock.nowMs()));
+  }
+
+  /** Nothing is handed out any more; the reader goes on at `cursor` if given, else where it is. */
+  resume(name: string, cursor: number | undefined): Promise<ReaderRecord | Refusal> {
+    return this.#change(name, (reader) => newReader(name, cursor ?? reader.cursor));
   }
 
   /** Hands out the next entries and returns the answer's JSON, or why not. Waits for entries as long as asked. */
   async claim(name: string, options: ClaimOptions): Promise<string | Refusal> {
-    const endMs = this.#engine.clock.monotonicMs() + options.waitMs;
+    const { clock } = this.#engine;
+    const session = this.#session;
+    const endMs = clock.monotonicMs() + options.waitMs;
     for (;;) {
       const claimed = await this.#serially(() => this.#claimNow(name, options));
       if (claimed !== undefined) return claimed;
-      const leftMs = endMs - this.#engine.clock.monotonicMs();
-      const cursor = this.find(name)?.cursor ?? 0;
-      if (leftMs <= 0 || options.isOver()) return `{"from":${cursor + 1},"to":${cursor},"entries":[]}`;
-      await this.#reads.waitForMore(this.#session, cursor, leftMs);
+      const cursor = this.#readers.get(name)?.cursor ?? 0;
+      const wait = { session, cursor, filter: noFilter, ms: endMs - clock.monotonicMs(), onAborted: options.onAborted };
+      const { isOver } = await this.#waits.wait(wait);
+      if (isOver) return `{"from":${cursor + 1},"to":${cursor},"entries":[]}`;
     }
-  }
-
-  confirm(name: string, confirmation: Confirmation): Promise<ReaderRecord | Refusal> {
-    return this.#serially(async () => {
-      const reader = this.#readers.get(name);
-      if (reader === undefined) return notFound(name);
-      const confirmed = confirm(reader, confirmation, this.#engine.clock.nowMs());
-      if (isRefusal(confirmed)) return confirmed;
-      return (await this.#store(name, confirmed)) ?? confirmed;
-    });
   }
 
   /** Undefined: there is nothing to hand out now. */
   async #claimNow(name: string, options: ClaimOptions): Promise<string | Refusal | undefined> {
-    const known = this.#readers.get(name);
-    if (known === undefined) return notFound(name);
-    const nowMs = this.#engine.clock.nowMs();
-    const { reader, refusal } = beforeClaim(known, nowMs);
-    if (reader !== known) {
-      const stored = await this.#store(name, reader);
-      if (stored !== undefined) return stored;
-    }
-    if (refusal !== undefined) return refusal;
-    if (reader.cursor >= this.#session.head) return undefined;
-    const page = await this.#reads.entriesAfter(this.#session, reader.cursor, options.limit);
-    if (isRefusal(page)) return page;
-    if (page.count === 0) {
+    const { clock } = this.#engine;
+    const session = this.#session;
+    for (;;) {
+      if (session.isRemoved) return sessionNotFound(session.id);
+      const known = this.#readers.get(name);
+      if (known === undefined) return notFound(name);
+      const reader = readerNow(known, clock.nowMs());
+      const refusal = claimRefusal(reader);
+      if (refusal !== undefined) return refusal;
+      if (reader.cursor >= session.head) return undefined;
+      const page = await this.#reads.entriesAfter(session, reader.cursor, options.limit);
+      if (isRefusal(page)) return page;
+      if (page.count > 0) return this.#lease(reader, page, options.leaseMs);
+      if (page.cursor <= reader.cursor) return undefined;
       // Only a gap lay there: the reader goes over it.
-      return page.cursor > reader.cursor
-        ? ((await this.#store(name, newReader(name, page.cursor))) ?? this.#claimNow(name, options))
-        : undefined;
+      const failed = await this.#store(name, newReader(name, page.cursor));
+      if (failed !== undefined) return failed;
     }
-    const untilMs = this.#engine.clock.nowMs() + options.leaseMs;
-    const leased = afterClaim(reader, reader.cursor + 1, page.cursor, untilMs);
-    const failed = await this.#store(name, leased);
+  }
+
+  async #lease(reader: ReaderRecord, page: { entries: string; cursor: number }, leaseMs: number): Promise<string | Refusal> {
+    const from = reader.cursor + 1;
+    const untilMs = this.#engine.clock.nowMs() + leaseMs;
+    const leased = afterClaim(reader, from, page.cursor, untilMs);
+    const failed = await this.#store(reader.name, leased);
     if (failed !== undefined) return failed;
     const until = new Date(untilMs).toISOString();
-    return `{"from":${reader.cursor + 1},"to":${page.cursor},"lease_until":"${until}","attempt":${leased.attempts},"entries":[${page.entries}]}`;
+    return `{"from":${from},"to":${page.cursor},"lease_until":"${until}","attempt":${leased.attempts},"entries":[${page.entries}]}`;
+  }
+
+  /** Replaces a reader by what `action` makes of it; undefined: it goes, and is returned as it was. */
+  #change(name: string, action: (reader: ReaderRecord) => ReaderRecord | Refusal | undefined): Promise<ReaderRecord | Refusal> {
+    return this.#serially(async () => {
+      const reader = this.#readers.get(name);
+      if (reader === undefined) return notFound(name);
+      const changed = action(reader);
+      if (isRefusal(changed)) return changed;
+      return (await this.#store(name, changed)) ?? changed ?? reader;
+    });
   }
 
   /** Changes memory only when the file has it. */
@@ -151,6 +178,10 @@ export class ReaderBook {
     return run;
   }
 }
+
+const tooManyReaders = refuse("overloaded", `A session has at most ${limits.readerCountMax} readers: delete one.`, {
+  retryAfterSeconds: 1,
+});
 
 function notFound(name: string): Refusal {
   return refuse("reader_not_found", `Reader ${name} is not known: PUT makes it.`);

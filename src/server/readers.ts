@@ -30,9 +30,16 @@ export function newReader(name: string, cursor: number): ReaderRecord {
   return { name, cursor, attempts: 0, lease: undefined, isStalled: false };
 }
 
+/** The reader as it is now that time has gone on: a lease whose time is over returns, and the last of them stalls it. */
+export function readerNow(reader: ReaderRecord, nowMs: number): ReaderRecord {
+  if (reader.lease === undefined || reader.lease.untilMs > nowMs) return reader;
+  return { ...reader, lease: undefined, isStalled: reader.attempts >= limits.readerAttemptCountMax };
+}
+
 /** The outside's view. */
-export function readerObject(reader: ReaderRecord, head: number, nowMs: number): ReaderObject {
-  const isLeased = reader.lease !== undefined && reader.lease.untilMs > nowMs;
+export function readerObject(stored: ReaderRecord, head: number, nowMs: number): ReaderObject {
+  const reader = readerNow(stored, nowMs);
+  const isLeased = reader.lease !== undefined;
   return {
     name: reader.name,
     cursor: reader.cursor,
@@ -44,19 +51,17 @@ export function readerObject(reader: ReaderRecord, head: number, nowMs: number):
   };
 }
 
-/** What a reader that asks for entries is told before any are read: the reader to go on with, or why not. */
-export function beforeClaim(reader: ReaderRecord, nowMs: number): { reader: ReaderRecord; refusal: Refusal | undefined } {
-  if (reader.isStalled) return { reader, refusal: stalledRefusal(reader) };
-  if (reader.lease === undefined) return { reader, refusal: undefined };
-  if (reader.lease.untilMs > nowMs) {
-    const until = new Date(reader.lease.untilMs).toISOString();
-    return {
-      reader,
-      refusal: refuse("leased", `Reader ${reader.name} has a lease until ${until}: confirm it or wait for its end.`),
-    };
+/** Why a reader gets no entries now; undefined: it does. @param reader as of now. */
+export function claimRefusal(reader: ReaderRecord): Refusal | undefined {
+  if (reader.isStalled) {
+    return refuse(
+      "stalled",
+      `Reader ${reader.name} stalled: the entries behind ${reader.cursor} were handed out ${reader.attempts} times. Resume it, at another cursor to skip them.`,
+    );
   }
-  const lapsed = { ...reader, lease: undefined, isStalled: reader.attempts >= limits.readerAttemptCountMax };
-  return { reader: lapsed, refusal: lapsed.isStalled ? stalledRefusal(lapsed) : undefined };
+  if (reader.lease === undefined) return undefined;
+  const until = new Date(reader.lease.untilMs).toISOString();
+  return refuse("leased", `Reader ${reader.name} has a lease until ${until}: confirm it or wait for its end.`);
 }
 
 /** The reader after entries from…to were handed out. */
@@ -72,26 +77,15 @@ export interface Confirmation {
 }
 
 /** The reader after its entries up to a cursor were confirmed, or why they can't be. */
-export function confirm(reader: ReaderRecord, { cursor, leaseUntilMs }: Confirmation, nowMs: number): ReaderRecord | Refusal {
+export function confirm(stored: ReaderRecord, { cursor, leaseUntilMs }: Confirmation, nowMs: number): ReaderRecord | Refusal {
+  const reader = readerNow(stored, nowMs);
   const { lease } = reader;
   // A lease begins after the last one's end, so no two of a reader end at the same time.
-  if (lease === undefined || lease.untilMs <= nowMs || (leaseUntilMs !== undefined && leaseUntilMs !== lease.untilMs))
+  if (lease === undefined || (leaseUntilMs !== undefined && leaseUntilMs !== lease.untilMs))
     return refuse("not_leased", `Reader ${reader.name} has no lease any more: claim again.`);
   if (cursor < lease.from || cursor > lease.to) {
     return refuse("not_leased", `Cursor ${cursor} lies outside the lease ${lease.from} to ${lease.to} of reader ${reader.name}.`);
   }
   const rest = cursor < lease.to ? { ...lease, from: cursor + 1 } : undefined;
   return { ...reader, cursor, attempts: rest === undefined ? 0 : 1, lease: rest };
-}
-
-/** A stalled reader goes on, at `cursor` if given. */
-export function resume(reader: ReaderRecord, cursor: number | undefined): ReaderRecord {
-  return newReader(reader.name, cursor ?? reader.cursor);
-}
-
-function stalledRefusal(reader: ReaderRecord): Refusal {
-  return refuse(
-    "stalled",
-    `Reader ${reader.name} stalled: the entries behind ${reader.cursor} were handed out ${reader.attempts} times. Resume it, at another cursor to skip them.`,
-  );
 }

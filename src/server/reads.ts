@@ -38,15 +38,9 @@ export class Reads {
   readonly #engine: Engine;
   readonly #builder = new PageBuilder();
   readonly #view = new BlockView();
-  #waitingCount = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
-  }
-
-  /** Long polls that wait. */
-  get waitingCount(): number {
-    return this.#waitingCount;
   }
 
   /** Returns the page that `query` asks for; its entries are the caller's. */
@@ -87,27 +81,6 @@ export class Reads {
     }
   }
 
-  /** Resolves when the session has entries behind `cursor`, when it is removed, or after `ms`. */
-  waitForMore(session: Session, cursor: number, ms: number): Promise<void> {
-    if (session.head > cursor || session.isRemoved) return Promise.resolve();
-    this.#waitingCount++;
-    return new Promise((resolve) => {
-      const finish = () => {
-        cancel();
-        session.listeners.delete(listener);
-        this.#waitingCount--;
-        resolve();
-      };
-      const listener = {
-        onPublished: () => {
-          if (session.head > cursor || session.isRemoved) finish();
-        },
-      };
-      const cancel = this.#engine.clock.after(ms, finish);
-      session.listeners.add(listener);
-    });
-  }
-
   async #pageOf(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Promise<Page | Refusal> {
     if (isSmallAndResident(session, range, filter)) return this.#fromRing(session, range, filter, format);
     const { direction, position, limit } = range;
@@ -129,7 +102,8 @@ export class Reads {
   }
 }
 
-const noFilter: ReadFilter = { spec: {}, filter: compileFilter({}) };
+/** Chooses every entry. */
+export const noFilter: ReadFilter = { spec: {}, filter: compileFilter({}) };
 
 const queriesFullRefusal = refuse("overloaded", "Too many reads wait for a thread: try again in a moment.", {
   retryAfterSeconds: 1,

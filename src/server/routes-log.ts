@@ -1,7 +1,7 @@
 /** Routes that read a log: pages, templates, the timeline of an overview (contract 5 and 6). */
 import { limits } from "../config.ts";
 import { refuse } from "../wire/outcome.ts";
-import { type PageGap, pageBody, pageContentType, pageHeaders } from "../wire/page.ts";
+import { type Page, pageBody, pageContentType, pageHeaders } from "../wire/page.ts";
 import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
 import { sessionNotFound } from "./intake.ts";
@@ -10,45 +10,56 @@ import { parseFilter, parseReadQuery, type ReadQuery } from "./read-input.ts";
 import type { Reads } from "./reads.ts";
 import { sessionOf } from "./routes-sessions.ts";
 import type { Session } from "./session.ts";
+import type { Waits } from "./waits.ts";
+
+/** What a read of a log works with. */
+export interface LogContext {
+  readonly engine: Engine;
+  readonly reads: Reads;
+  readonly waits: Waits;
+}
 
 /** GET /sessions/{id}/log. */
-export async function getLog(engine: Engine, reads: Reads, exchange: Exchange): Promise<Answer> {
+export async function getLog(context: LogContext, exchange: Exchange): Promise<Answer> {
+  const { engine, waits } = context;
   const session = sessionOf(engine, exchange);
   if (isRefusal(session)) return refusalAnswer(session);
   const query = parseReadQuery(exchange.query, exchange.accept);
   if (isRefusal(query)) return refusalAnswer(query);
-  if (query.waitMs > 0 && reads.waitingCount >= limits.socketCountMax) {
+  if (query.waitMs > 0 && waits.isFull) {
     return refusalAnswer(
       refuse("overloaded", "As many reads wait as the server takes: come back without wait.", { retryAfterSeconds: 5 }),
     );
   }
   engine.counters.read++;
-  return readLog(engine, reads, exchange, session, query);
+  return readLog(context, exchange, session, query);
 }
 
-async function readLog(engine: Engine, reads: Reads, exchange: Exchange, session: Session, query: ReadQuery): Promise<Answer> {
-  const endMs = engine.clock.monotonicMs() + query.waitMs;
-  let start = query.start;
-  let gap: PageGap | undefined;
+async function readLog(context: LogContext, exchange: Exchange, session: Session, query: ReadQuery): Promise<Answer> {
+  const { clock } = context.engine;
+  const endMs = clock.monotonicMs() + query.waitMs;
+  const onAborted = (giveUp: () => void) => exchange.onAborted(giveUp);
+  let { start } = query;
   for (;;) {
-    const page = await reads.page(session, { ...query, start });
+    const page = await context.reads.page(session, { ...query, start });
     if (isRefusal(page)) return refusalAnswer(page);
-    gap ??= page.gap;
-    const leftMs = endMs - engine.clock.monotonicMs();
-    if (page.count > 0 || gap !== undefined || query.limit === 0 || leftMs <= 0 || exchange.isOver) {
-      const shown = gap === undefined ? page : { ...page, gap };
-      const headers = {
-        "Content-Type": pageContentType[page.format],
-        "Cache-Control": "no-store",
-        ...pageHeaders(shown, session),
-      };
-      return { status: 200, headers, body: pageBody(shown, session) };
-    }
+    if (page.count > 0 || page.gap !== undefined || query.limit === 0) return pageAnswer(page, session);
     // What did not match need not be looked at again.
-    start = { kind: "cursor", cursor: page.cursor };
-    await reads.waitForMore(session, page.cursor, leftMs);
+    const wait = { session, cursor: page.cursor, filter: query.filter, ms: endMs - clock.monotonicMs(), onAborted };
+    const { isOver, cursor } = await context.waits.wait(wait);
     if (session.isRemoved) return refusalAnswer(sessionNotFound(session.id));
+    if (isOver || exchange.isOver) return pageAnswer({ ...page, cursor }, session);
+    start = { kind: "cursor", cursor };
   }
+}
+
+function pageAnswer(page: Page, session: Session): Answer {
+  const headers = {
+    "Content-Type": pageContentType[page.format],
+    "Cache-Control": "no-store",
+    ...pageHeaders(page, session),
+  };
+  return { status: 200, headers, body: pageBody(page, session) };
 }
 
 /** GET /sessions/{id}/templates. */

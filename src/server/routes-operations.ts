@@ -30,7 +30,7 @@ export function getStats(engine: Engine, live: Live, startedMs: number): Answer 
     duplicates: counters.duplicateBatchCount,
     overloaded: counters.overloadedCount,
     subscribers: live.followerCount,
-    sockets: live.socketCount,
+    sockets: live.connections.socketCount,
     uptime_seconds: Math.round((engine.clock.nowMs() - startedMs) / 1000),
     ready: engine.gate.notReadyReason === undefined,
     memory: { rss: memory.rss, heap: memory.heapUsed, shared: memory.arrayBuffers },

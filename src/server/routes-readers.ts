@@ -5,7 +5,7 @@ import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
 import { isRefusal, wholeNumber } from "./query-input.ts";
 import type { ReaderBook, ReaderBooks } from "./reader-books.ts";
-import { isReaderName, newReader, type ReaderRecord, readerObject, resume } from "./readers.ts";
+import { isReaderName, type ReaderRecord, readerObject } from "./readers.ts";
 import { sessionOf } from "./routes-sessions.ts";
 import type { Session } from "./session.ts";
 
@@ -42,27 +42,15 @@ export async function putReader(context: ReaderContext, exchange: Exchange): Pro
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
   if (isRefusal(input)) return refusalAnswer(input);
-  const known = target.book.find(target.name);
-  if (known === undefined && target.book.count >= limits.readerCountMax) {
-    return refusalAnswer(
-      refuse("overloaded", `A session has at most ${limits.readerCountMax} readers: delete one.`, { retryAfterSeconds: 1 }),
-    );
-  }
-  // Without a cursor a known reader stays where it is.
-  const reader = known !== undefined && input.cursor === undefined ? known : newReader(target.name, input.cursor ?? 0);
-  const refusal = await target.book.put(reader);
-  if (refusal !== undefined) return refusalAnswer(refusal);
-  return { ...shown(context, target, reader), status: known === undefined ? 201 : 200 };
+  const put = await target.book.put(target.name, input.cursor);
+  if (isRefusal(put)) return refusalAnswer(put);
+  return { ...shown(context, target, put.reader), status: put.isNew ? 201 : 200 };
 }
 
 /** DELETE …/readers/{name}. */
 export async function deleteReader(context: ReaderContext, exchange: Exchange): Promise<Answer> {
   const target = await targetOf(context, exchange);
-  if (isRefusal(target)) return refusalAnswer(target);
-  const reader = target.book.find(target.name);
-  if (reader === undefined) return shown(context, target, undefined);
-  const refusal = await target.book.remove(target.name);
-  return refusal === undefined ? shown(context, target, reader) : refusalAnswer(refusal);
+  return isRefusal(target) ? refusalAnswer(target) : shown(context, target, await target.book.remove(target.name));
 }
 
 /** POST …/readers/{name}/claim. */
@@ -77,7 +65,7 @@ export async function claimReader(context: ReaderContext, exchange: Exchange): P
     limit: (limit as number | undefined) ?? limits.pageEntryCountDefault,
     leaseMs: (lease as number | undefined) ?? limits.leaseMsDefault,
     waitMs: (wait as number | undefined) ?? 0,
-    isOver: () => exchange.isOver,
+    onAborted: (giveUp) => exchange.onAborted(giveUp),
   });
   return isRefusal(claimed) ? refusalAnswer(claimed) : { status: 200, body: claimed };
 }
@@ -90,8 +78,7 @@ export async function confirmReader(context: ReaderContext, exchange: Exchange):
   if (cursor === undefined) return refusalAnswer(refuse("invalid_batch", 'The body must be {"cursor":N}.', { field: "cursor" }));
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
-  const confirmed = await target.book.confirm(target.name, { cursor, leaseUntilMs });
-  return isRefusal(confirmed) ? refusalAnswer(confirmed) : shown(context, target, confirmed);
+  return shown(context, target, await target.book.confirm(target.name, { cursor, leaseUntilMs }));
 }
 
 /** POST …/readers/{name}/resume. */
@@ -100,11 +87,7 @@ export async function resumeReader(context: ReaderContext, exchange: Exchange): 
   if (isRefusal(input)) return refusalAnswer(input);
   const target = await targetOf(context, exchange);
   if (isRefusal(target)) return refusalAnswer(target);
-  const reader = target.book.find(target.name);
-  if (reader === undefined) return shown(context, target, undefined);
-  const resumed = resume(reader, input.cursor);
-  const refusal = await target.book.put(resumed);
-  return refusal === undefined ? shown(context, target, resumed) : refusalAnswer(refusal);
+  return shown(context, target, await target.book.resume(target.name, input.cursor));
 }
 
 async function targetOf({ engine, books }: ReaderContext, exchange: Exchange): Promise<Target | Refusal> {
@@ -115,9 +98,9 @@ async function targetOf({ engine, books }: ReaderContext, exchange: Exchange): P
   return { session, book: await books.of(session), name };
 }
 
-function shown({ engine }: ReaderContext, target: Target, reader: ReaderRecord | undefined): Answer {
-  if (reader !== undefined) return jsonAnswer(readerObject(reader, target.session.head, engine.clock.nowMs()));
-  return refusalAnswer(refuse("reader_not_found", `Reader ${target.name} is not known: PUT makes it.`));
+function shown({ engine }: ReaderContext, { session }: Target, reader: ReaderRecord | Refusal): Answer {
+  if (isRefusal(reader)) return refusalAnswer(reader);
+  return jsonAnswer(readerObject(reader, session.head, engine.clock.nowMs()));
 }
 
 /** What a body may say; an empty one says nothing. */

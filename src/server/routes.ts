@@ -20,12 +20,14 @@ import type { Session } from "./session.ts";
 import type { SessionsFeed } from "./sessions-feed.ts";
 import { followStream } from "./sse.ts";
 import { dashboardRoutes } from "./static.ts";
+import type { Waits } from "./waits.ts";
 
 /** What the routes work with. */
 export interface RouteContext {
   readonly engine: Engine;
   readonly live: Live;
   readonly reads: Reads;
+  readonly waits: Waits;
   readonly feed: SessionsFeed;
   readonly books: ReaderBooks;
   readonly archivist: Archivist;
@@ -68,7 +70,7 @@ export function routesOf(context: RouteContext): Route[] {
       },
     },
     // POST is the hot route, added on its own.
-    { path: "/sessions/:id/log", verbs: { get: (exchange) => getLog(engine, reads, exchange) }, otherVerbs: ["POST"] },
+    { path: "/sessions/:id/log", verbs: { get: (exchange) => getLog(context, exchange) }, otherVerbs: ["POST"] },
     { path: "/sessions/:id/log/stream", verbs: { get: (exchange) => followStream(engine, live, exchange) } },
     { path: "/sessions/:id/templates", verbs: { get: (exchange) => getTemplates(engine, reads, exchange) } },
     { path: "/sessions/:id/stats", verbs: { get: (exchange) => getTimeline(engine, reads, exchange) } },

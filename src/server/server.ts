@@ -30,7 +30,8 @@ import { endLeftovers, recoverSessions } from "./recovery.ts";
 import { addIntake, type RouteContext, routesOf } from "./routes.ts";
 import { SessionsFeed } from "./sessions-feed.ts";
 import { type Settings, segmentSizeBytesOf } from "./settings.ts";
-import { addSocketRoute, type SocketServer } from "./socket-server.ts";
+import { addSocketRoute } from "./socket-server.ts";
+import { Waits } from "./waits.ts";
 
 export interface RunningServer {
   readonly url: string;
@@ -68,7 +69,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
   engine.remover.sweep();
 
   const context = contextOf(engine, settings, startedMs);
-  const { app, sockets, listening } = await openNetwork(context, settings);
+  const { app, listening } = await openNetwork(context, settings);
   const cancelTimers = startTimers(context, settings);
   engine.gate.open();
   const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${listening.port}`;
@@ -84,7 +85,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
     await withinMs(limits.drainMsMax, engine.drain());
     await ownLog.end("server shutdown");
     await withinMs(limits.drainMsMax, engine.drain());
-    await closeNetwork(sockets, listening, app);
+    await closeNetwork(context, listening, app);
     const areSynced = await Promise.all(pools.map((pool) => pool.close()));
     await Promise.all([query.close(), background.close()]);
     // A lock that is not released makes the next start look closer: nobody synced what a worker that died had written.
@@ -145,13 +146,15 @@ async function registerSelf(engine: Engine, settings: Settings, ownLog: OwnLog):
 function contextOf(engine: Engine, settings: Settings, startedMs: number): RouteContext {
   const reads = new Reads(engine);
   const live = new Live(engine, new DeltaSource(engine, reads));
+  const waits = new Waits(engine.clock, live);
   const archivist = new Archivist(engine);
   return {
     engine,
     live,
     reads,
+    waits,
     feed: new SessionsFeed(engine),
-    books: new ReaderBooks(engine, reads),
+    books: new ReaderBooks(engine, reads, waits),
     archivist,
     lifecycle: new Lifecycle(engine, settings, systemProcesses(systemFiles), archivist),
     startedMs,
@@ -165,11 +168,11 @@ async function openNetwork(context: RouteContext, settings: Settings) {
   const app = uWS.App();
   const guard = new HostGuard(settings.host, settings.allowHost, settings.allowOrigin);
   addIntake(app, engine, guard, settings.bodyLimit);
-  const sockets = addSocketRoute(app, context, guard, settings.bodyLimit);
+  addSocketRoute(app, context, guard, settings.bodyLimit);
   addRoutes(app, routesOf(context), engine, guard);
   const listening = await listen(app, settings.host, settings.port);
   if (isRefusal(listening)) throw new StartError(listening.message);
-  return { app, sockets, listening };
+  return { app, listening };
 }
 
 function startTimers({ engine, live, lifecycle }: RouteContext, settings: Settings): () => void {
@@ -187,7 +190,7 @@ function startTimers({ engine, live, lifecycle }: RouteContext, settings: Settin
   lookAtDisk();
   const cancels = [
     every(clock, limits.diskCheckIntervalMs, lookAtDisk),
-    every(clock, limits.socketHeartbeatMs, () => live.heartbeat()),
+    every(clock, limits.socketHeartbeatMs, () => live.connections.heartbeat()),
     every(clock, limits.jobStuckAfterMs / 2, () => engine.reportStuckJobs()),
     lifecycle.start(clock),
   ];
@@ -196,9 +199,10 @@ function startTimers({ engine, live, lifecycle }: RouteContext, settings: Settin
   };
 }
 
-async function closeNetwork(sockets: SocketServer, listening: Listening, app: uWS.TemplatedApp): Promise<void> {
+async function closeNetwork({ live, waits }: RouteContext, listening: Listening, app: uWS.TemplatedApp): Promise<void> {
   listening.close();
-  sockets.closeAll(1001, "server stopping");
+  live.connections.endAll();
+  waits.stop();
   // Close frames and last answers leave before connections are cut.
   await sleep(waitingClock, closeFramesMs);
   app.close();

@@ -8,58 +8,59 @@ import uWS, {
 } from "uWebSockets.js";
 import { limits } from "../config.ts";
 import { protocolFlatbuffers, protocolJson } from "../wire/api.ts";
-import { refuse } from "../wire/outcome.ts";
-import { isLoopback, refusalAnswer, writeAnswer } from "./exchange.ts";
+import { type Refusal, refuse } from "../wire/outcome.ts";
+import { refusalAnswer, writeAnswer } from "./exchange.ts";
 import type { HostGuard } from "./hosts.ts";
 import { refuseBadHost } from "./http.ts";
-import { SocketConnection, type SocketContext, type SocketData } from "./socket.ts";
+import { SocketConnection, type SocketContext } from "./socket.ts";
+import type { SocketData as LibrarySocketData } from "./socket-out.ts";
 
-export interface SocketServer {
-  /** Ends every socket with this code. */
-  closeAll(code: number, reason: string): void;
+interface SocketData extends LibrarySocketData<SocketConnection> {
+  /** Takes the connection off the list of open ones. */
+  forget(): void;
 }
 
 const forbiddenOrigin = refuse("forbidden", "This Origin is not allowed: start the server with --allow-origin.");
+const notAnUpgrade = refuse(
+  "invalid_query",
+  "This path takes WebSockets: send Upgrade: websocket, Connection: Upgrade and a Sec-WebSocket-Key of 16 bytes in base64.",
+);
+const wrongVersion = refuse("invalid_query", "Sec-WebSocket-Version must be 13.");
+/** RFC 6455. */
+const protocolVersion = "13";
 const tooManySockets = refuse("overloaded", `The server has ${limits.socketCountMax} sockets open.`, { retryAfterSeconds: 5 });
 
 /** Adds the WebSocket route. @param bodyLimitBytes an append's message may be as large as a body. */
-export function addSocketRoute(
-  app: TemplatedApp,
-  context: SocketContext,
-  guard: HostGuard,
-  bodyLimitBytes: number,
-): SocketServer {
-  const sockets = new Set<SocketConnection>();
+export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard: HostGuard, bodyLimitBytes: number): void {
+  const { connections } = context.live;
   app.ws<SocketData>("/sessions/ws", {
     compression: uWS.DISABLED,
-    // Above our own limit, so that we answer with an error or 1009 instead of a dropped socket; the envelope rides on top.
-    maxPayloadLength: bodyLimitBytes + 64 * 1024,
+    // The library cuts larger messages without a close frame, so it is given twice what we take: in between we say 1009.
+    maxPayloadLength: 2 * (bodyLimitBytes + limits.socketEnvelopeSizeBytes),
     // 0: the library never drops. We send only while a socket is under its budget.
     maxBackpressure: 0,
-    idleTimeout: 60,
+    idleTimeout: limits.socketIdleSeconds,
     sendPingsAutomatically: true,
     upgrade: (response, request, upgradeContext) => upgrade(context, guard, response, request, upgradeContext),
     open: (socket) => {
-      const connection = new SocketConnection(socket, context);
-      socket.getUserData().connection = connection;
-      sockets.add(connection);
-      context.live.socketCount++;
+      const connection = new SocketConnection(socket, context, bodyLimitBytes);
+      const data = socket.getUserData();
+      data.connection = connection;
+      data.forget = connections.add(connection);
     },
     message: (socket, message, isBinary) => guarded(context, socket, (connection) => connection.receive(message, isBinary)),
     drain: (socket) => guarded(context, socket, (connection) => connection.drained()),
     close: (socket) => {
-      const { connection } = socket.getUserData();
-      if (connection === undefined) return;
-      connection.closed();
-      sockets.delete(connection);
-      context.live.socketCount--;
+      const { connection, forget } = socket.getUserData();
+      connection?.closed();
+      forget();
     },
   });
-  return {
-    closeAll(code, reason) {
-      for (const connection of [...sockets]) connection.close(code, reason);
-    },
-  };
+  // The library passes on what is no upgrade.
+  app.get("/sessions/ws", (response, request) => {
+    context.engine.counters.request++;
+    if (!refuseBadHost(guard, response, request)) answerRefusal(context, response, notAnUpgrade);
+  });
 }
 
 function guarded(context: SocketContext, socket: WebSocket<SocketData>, action: (connection: SocketConnection) => void): void {
@@ -82,24 +83,33 @@ function upgrade(
 ): void {
   context.engine.counters.request++;
   if (refuseBadHost(guard, response, request)) return;
-  const refusal = !guard.isGoodOrigin(request.getHeader("origin"))
-    ? forbiddenOrigin
-    : context.live.socketCount >= limits.socketCountMax
-      ? tooManySockets
-      : context.engine.gate.isStopping
-        ? context.engine.gate.intakeRefusal
-        : undefined;
-  if (refusal !== undefined) {
-    response.onAborted(() => {});
-    response.cork(() => writeAnswer(response, refusalAnswer(refusal)));
-    return;
-  }
+  const refusal = upgradeRefusal(context, guard, request);
+  if (refusal !== undefined) return answerRefusal(context, response, refusal);
   const offered = request
     .getHeader("sec-websocket-protocol")
     .split(",")
     .map((name) => name.trim());
   const protocol = offered.find((name) => name === protocolJson || name === protocolFlatbuffers) ?? "";
-  const data: SocketData = { isBinary: protocol === protocolFlatbuffers, isLocal: isLoopback(response), connection: undefined };
+  const data: SocketData = { isBinary: protocol === protocolFlatbuffers, connection: undefined, forget: () => {} };
   const key = request.getHeader("sec-websocket-key");
   response.upgrade(data, key, protocol, request.getHeader("sec-websocket-extensions"), upgradeContext);
+}
+
+function upgradeRefusal({ engine, live }: SocketContext, guard: HostGuard, request: HttpRequest): Refusal | undefined {
+  // The library looks at nothing but the key.
+  if (request.getHeader("upgrade").toLowerCase() !== "websocket") return notAnUpgrade;
+  if (!/(^|,)\s*upgrade\s*(,|$)/i.test(request.getHeader("connection"))) return notAnUpgrade;
+  if (request.getHeader("sec-websocket-version") !== protocolVersion) return wrongVersion;
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(request.getHeader("sec-websocket-key"))) return notAnUpgrade;
+  if (!guard.isGoodOrigin(request.getHeader("origin"))) return forbiddenOrigin;
+  if (live.connections.socketCount >= limits.socketCountMax) return tooManySockets;
+  return engine.gate.isStopping ? engine.gate.intakeRefusal : undefined;
+}
+
+function answerRefusal({ engine }: SocketContext, response: HttpResponse, refusal: Refusal): void {
+  engine.counters.bad_request++;
+  const answer = refusalAnswer(refusal);
+  const headers = { ...answer.headers, ...(refusal === wrongVersion ? { "Sec-WebSocket-Version": protocolVersion } : {}) };
+  response.onAborted(() => {});
+  response.cork(() => writeAnswer(response, { ...answer, headers }));
 }

@@ -1,29 +1,19 @@
-/** `/sessions/ws`: one WebSocket with its subscriptions, its feed and its appends (contract 6). */
+/** `/sessions/ws`: one WebSocket with its subscriptions, its feeds and its appends (contract 6). */
 import type { WebSocket } from "uWebSockets.js";
-import { assert } from "../base/assert.ts";
-import type { AnyBytes } from "../base/bytes.ts";
-import { tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
-import { bodyEncoding, itemKind } from "../handoff/job.ts";
-import type { ClientMessage, ServerMessage } from "../wire/api.ts";
-import { AppendMessage, appendMember } from "../wire/append-message.hot.ts";
-import { bodyKind } from "../wire/body-kind.ts";
-import { binaryLogFrame, type Delta, deltaForm, jsonLogFrame, readAppendFrame } from "../wire/delta.ts";
+import type { ClientMessage } from "../wire/api.ts";
+import { type Delta, type DeltaForm, deltaForm } from "../wire/delta.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
-import { type Engine, overloadedRefusal } from "./engine.ts";
-import { appendAnswer, invalidIdRefusal, isGoodKey, sessionNotFound, stateRefusal } from "./intake.ts";
-import type { Follower, FollowSink, Live } from "./live.ts";
+import type { Connection } from "./connections.ts";
+import type { Engine } from "./engine.ts";
+import type { Follower, FollowSink, GapReason } from "./follower.ts";
+import type { Live } from "./live.ts";
 import { isRefusal } from "./query-input.ts";
 import { parseFilter } from "./read-input.ts";
 import type { Session } from "./session.ts";
-import type { SessionsFeed } from "./sessions-feed.ts";
-import type { Batch } from "./shard.ts";
-
-export interface SocketData {
-  readonly isBinary: boolean;
-  readonly isLocal: boolean;
-  connection: SocketConnection | undefined;
-}
+import type { FeedSink, SessionsFeed } from "./sessions-feed.ts";
+import { findSession, SocketAppends } from "./socket-append.ts";
+import { isWhole, type SocketData, SocketOut } from "./socket-out.ts";
 
 /** What a connection works with. */
 export interface SocketContext {
@@ -32,63 +22,93 @@ export interface SocketContext {
   readonly feed: SessionsFeed;
 }
 
-/** Of the message at hand: messages are handled one after the other. */
-const appendMessage = new AppendMessage();
-const openBracket = 0x5b;
-/** Scalars of an append are short. */
-const memberSizeBytesMax = 256;
+type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
-export class SocketConnection {
-  readonly #socket: WebSocket<SocketData>;
+export class SocketConnection implements Connection {
+  readonly kind = "socket";
   readonly #context: SocketContext;
-  readonly #isBinary: boolean;
-  readonly #followers = new Map<number, Follower>();
+  readonly #bodyLimitBytes: number;
+  readonly #out: SocketOut;
+  readonly #appends: SocketAppends;
+  readonly #subscriptions = new Map<number, Subscription>();
   readonly #feeds = new Map<number, () => void>();
   /** Sessions this socket appends to or beats for: it keeps them from being idle. */
   readonly #sessions = new Set<Session>();
-  #appendCount = 0;
-  #isClosed = false;
 
-  constructor(socket: WebSocket<SocketData>, context: SocketContext) {
-    this.#socket = socket;
+  constructor(socket: WebSocket<SocketData<SocketConnection>>, context: SocketContext, bodyLimitBytes: number) {
+    const { engine } = context;
     this.#context = context;
-    this.#isBinary = socket.getUserData().isBinary;
-    this.#send({ type: "hello", protocol: 1, self_id: context.engine.selfId, credits: limits.socketCreditCount });
+    this.#bodyLimitBytes = bodyLimitBytes;
+    this.#out = new SocketOut(socket, engine);
+    this.#appends = new SocketAppends(engine, this.#out, bodyLimitBytes, (session) => this.#belong(session));
+    this.#out.tell({ type: "hello", protocol: 1, self_id: engine.selfId, credits: limits.socketCreditCount });
+  }
+
+  get queuedSizeBytes(): number {
+    return this.#out.queuedSizeBytes;
   }
 
   /** Handles one message. @param message the library's memory: gone when this returns. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     this.#context.engine.counters.request++;
     const bytes = new Uint8Array(message);
+    if (bytes.length > this.#bodyLimitBytes + limits.socketEnvelopeSizeBytes)
+      return this.#out.close(1009, `a message has at most ${this.#bodyLimitBytes} bytes of entries`);
     if (isBinary) return this.#receiveBinary(bytes);
-    if (appendMessage.read(bytes) && this.#isAppend(bytes)) return this.#append(bytes);
+    if (this.#appends.tryTake(bytes)) return;
+    if (bytes.length > limits.controlBodySizeBytesMax) {
+      const limit = limits.controlBodySizeBytesMax;
+      return this.#out.refuse(
+        refuse("payload_too_large", `A message without entries has at most ${limit} bytes.`, { limit }),
+        {},
+      );
+    }
     let value: unknown;
     try {
       value = JSON.parse(Buffer.from(message).toString("utf8"));
     } catch (error) {
-      return this.#error(refuse("invalid_json", `The message is not JSON: ${(error as Error).message}.`), {});
+      return this.#out.refuse(refuse("invalid_json", `The message is not JSON: ${(error as Error).message}.`), {});
     }
-    if (typeof value !== "object" || value === null)
-      return this.#error(refuse("invalid_batch", "A message is a JSON object."), {});
-    this.#dispatch(value as ClientMessage);
+    if (typeof value === "object" && value !== null) this.#dispatch(value as ClientMessage);
+    else this.#out.refuse(refuse("invalid_batch", "A message is a JSON object."), {});
   }
 
   /** The socket has room again. */
   drained(): void {
-    this.#context.engine.counters.drainCount++;
-    if (this.#room() > 0) for (const follower of this.#followers.values()) follower.onRoom();
+    this.#out.drained();
+    if (this.#out.room() <= 0) return;
+    let isFreed = false;
+    for (const { follower } of this.#subscriptions.values()) if (follower?.onRoom() === true) isFreed = true;
+    if (isFreed) this.#context.engine.counters.drainCount++;
   }
 
+  /** The library's socket is gone. */
   closed(): void {
-    this.#isClosed = true;
-    for (const follower of this.#followers.values()) this.#context.live.unfollow(follower);
+    this.#out.markClosed();
+    for (const { follower } of this.#subscriptions.values()) if (follower !== undefined) this.#context.live.unfollow(follower);
     for (const close of this.#feeds.values()) close();
     for (const session of this.#sessions) session.socketCount--;
   }
 
-  /** Ends the socket with a code and a reason. */
+  beat(): void {
+    if (this.#out.room() <= 0) return;
+    this.#out.together(() => {
+      this.#out.ping();
+      for (const subscription of this.#subscriptions.values()) if (this.#out.room() > 0) subscription.beat();
+    });
+  }
+
+  end(): void {
+    this.close(1001, "server stopping");
+  }
+
   close(code: number, reason: string): void {
-    if (!this.#isClosed) this.#socket.end(code, reason);
+    this.#out.close(code, reason);
+  }
+
+  #receiveBinary(bytes: Uint8Array): void {
+    if (!this.#out.isBinary) this.close(1003, "binary messages need the subprotocol tailrace.flatbuffers.v1");
+    else if (!this.#appends.tryTakeFrame(bytes)) this.close(1003, "not an append frame");
   }
 
   #dispatch(message: ClientMessage): void {
@@ -101,145 +121,71 @@ export class SocketConnection {
         return this.#openFeed(message.id, message.status ?? "active");
       case "append":
         // Its brackets do not match, or it would have been taken before.
-        return this.#error(refuse("invalid_json", "The append is not a flat JSON object."), message);
+        return this.#out.refuse(refuse("invalid_json", "The append is not a flat JSON object."), message);
       case "heartbeat":
         return this.#heartbeat(message.session);
       default: {
         const { type } = message as { type?: unknown };
         const shown = typeof type === "string" ? JSON.stringify(type.slice(0, 64)) : "of another kind than text";
-        return this.#error(refuse("invalid_batch", `Message type ${shown} is not known.`), message);
+        return this.#out.refuse(refuse("invalid_batch", `Message type ${shown} is not known.`), message);
       }
     }
   }
 
-  #subscribe(message: Extract<ClientMessage, { type: "subscribe" }>): void {
+  #subscribe(message: Subscribe): void {
     const { id, policy = "lossless" } = message;
-    const session = this.#sessionOf(message.session);
+    const session = findSession(this.#context.engine, message.session);
     const refusal = isRefusal(session) ? session : this.#subscribeRefusal(message);
-    if (refusal !== undefined) return this.#error(refusal, { id });
+    if (refusal !== undefined) return this.#out.refuse(refusal, { id });
     const filter = parseFilter((name) => (message as unknown as Record<string, unknown>)[name]);
-    if (isRefusal(filter)) return this.#error(filter, { id });
-    const target = session as Session;
-    // A cursor behind the head is a client's mistake that heals itself: it waits for what comes after.
-    const cursor = message.cursor ?? Math.max(target.first - 1, target.head - (message.tail ?? 0));
-    this.#send({ type: "subscribed", id, session: target.id, cursor, head: target.head, first: target.first });
-    const sink = this.#sinkOf(id);
-    this.#followers.set(id, this.#context.live.follow(target, cursor, filter, policy, sink));
+    if (isRefusal(filter)) return this.#out.refuse(filter, { id });
+    const { head, first, id: sessionId } = session as Session;
+    // A cursor beyond the head is a client's mistake that heals itself: it waits for what comes after.
+    const cursor = message.cursor ?? Math.max(first - 1, head - (message.tail ?? 0));
+    this.#out.answer(JSON.stringify({ type: "subscribed", id, session: sessionId, cursor, head, first }));
+    if (this.#out.isClosed) return;
+    const subscription = new Subscription(id, this.#out, () => this.#subscriptions.delete(id));
+    this.#subscriptions.set(id, subscription);
+    subscription.follower = this.#context.live.follow({ session: session as Session, cursor, filter, policy }, subscription);
   }
 
-  #subscribeRefusal(message: Extract<ClientMessage, { type: "subscribe" }>): Refusal | undefined {
-    const { id, cursor, tail, policy } = message;
+  #subscribeRefusal({ id, cursor, tail, policy }: Subscribe): Refusal | undefined {
     if (!isWhole(id)) return refuse("invalid_query", "id must be a whole number.");
-    if (this.#followers.has(id) || this.#feeds.has(id))
+    if (this.#subscriptions.has(id) || this.#feeds.has(id))
       return refuse("invalid_query", `Subscription ${id} exists: unsubscribe it first.`);
     if (cursor !== undefined && !isWhole(cursor)) return refuse("invalid_query", "cursor must be a whole number.");
     if (tail !== undefined && !isWhole(tail)) return refuse("invalid_query", "tail must be a whole number.");
     if (policy !== undefined && policy !== "lossless" && policy !== "latest")
       return refuse("invalid_query", "policy must be lossless or latest.");
-    if (this.#followers.size >= limits.subscriptionCountMax)
+    if (this.#subscriptions.size >= limits.subscriptionCountMax)
       return refuse("overloaded", `A socket has at most ${limits.subscriptionCountMax} subscriptions.`);
-    return undefined;
+    return this.#context.live.isFull ? refuse("overloaded", "The server has as many subscriptions as it takes.") : undefined;
   }
 
   #unsubscribe(id: number): void {
-    const follower = this.#followers.get(id);
+    const follower = this.#subscriptions.get(id)?.follower;
     if (follower !== undefined) this.#context.live.unfollow(follower);
-    this.#followers.delete(id);
+    this.#subscriptions.delete(id);
     this.#feeds.get(id)?.();
     this.#feeds.delete(id);
   }
 
   #openFeed(id: number, status: unknown): void {
-    if (!isWhole(id) || this.#feeds.has(id) || this.#followers.has(id))
-      return this.#error(refuse("invalid_query", "id must be a whole number that is not in use."), { id });
-    if (status !== "active" && status !== "ended" && status !== "all")
-      return this.#error(refuse("invalid_query", "status must be active, ended or all."), { id });
-    if (this.#feeds.size >= limits.subscriptionCountMax)
-      return this.#error(refuse("overloaded", "Too many feeds on one socket."), { id });
     const { engine, feed } = this.#context;
-    const close = feed.open({
-      status,
-      hasRoom: () => this.#room() > 0,
-      snapshot: (sessions) =>
-        this.#send({ type: "sessions", id, sessions: sessions.map((session) => session.toObject()), self_id: engine.selfId }),
-      changed: (session) => this.#send({ type: "session", id, session: session.toObject() }),
-      removed: (session) => this.#send({ type: "session_removed", id, session: session.id }),
-    });
-    this.#feeds.set(id, close);
+    if (!isWhole(id) || this.#feeds.has(id) || this.#subscriptions.has(id))
+      return this.#out.refuse(refuse("invalid_query", "id must be a whole number that is not in use."), { id });
+    if (status !== "active" && status !== "ended" && status !== "all")
+      return this.#out.refuse(refuse("invalid_query", "status must be active, ended or all."), { id });
+    if (this.#feeds.size >= limits.socketFeedCountMax || feed.isFull)
+      return this.#out.refuse(refuse("overloaded", "There are as many feeds as the server takes."), { id });
+    this.#feeds.set(id, feed.open(feedSink(id, status, this.#out, engine.selfId)));
   }
 
   #heartbeat(sessionId: unknown): void {
-    const session = this.#sessionOf(sessionId);
-    if (isRefusal(session)) return this.#error(session, {});
+    const session = findSession(this.#context.engine, sessionId);
+    if (isRefusal(session)) return this.#out.refuse(session, {});
     this.#belong(session);
     if (session.isActive) this.#context.engine.touch(session);
-  }
-
-  #isAppend(bytes: Uint8Array): boolean {
-    return this.#member(bytes, appendMember.type) === "append";
-  }
-
-  /** `bytes` was looked at by `appendMessage`. */
-  #append(bytes: Uint8Array): void {
-    const ref = this.#member(bytes, appendMember.ref);
-    const start = appendMessage.starts[appendMember.entries] as number;
-    const end = appendMessage.ends[appendMember.entries] as number;
-    const key = this.#member(bytes, appendMember.key) ?? "";
-    const ack = this.#member(bytes, appendMember.ack) ?? "written";
-    const session = this.#member(bytes, appendMember.session);
-    if (!isWhole(ref)) return this.#error(refuse("invalid_query", "ref must be a whole number."), {});
-    if (start < 0 || bytes[start] !== openBracket)
-      return this.#error(refuse("invalid_batch", "entries must be an array."), { ref });
-    if (ack !== "written" && ack !== "synced")
-      return this.#error(refuse("invalid_query", "ack must be written or synced."), { ref });
-    if (typeof key !== "string") return this.#error(refuse("invalid_query", "key must be <producer>:<sequence>."), { ref });
-    const body = bytes.subarray(start, end);
-    this.#queue({ ref, session, key, synced: ack === "synced", body, kind: bodyKind.json });
-  }
-
-  /** Returns a scalar member of the append, undefined when it is absent, NaN when it is no JSON or longer than any good one. */
-  #member(bytes: Uint8Array, member: number): unknown {
-    const start = appendMessage.starts[member] as number;
-    const end = appendMessage.ends[member] as number;
-    if (start < 0) return undefined;
-    if (end - start > memberSizeBytesMax) return Number.NaN;
-    try {
-      return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
-    } catch {
-      return Number.NaN;
-    }
-  }
-
-  #receiveBinary(bytes: Uint8Array): void {
-    if (!this.#isBinary) return this.close(1003, "binary messages need the subprotocol tailrace.flatbuffers.v1");
-    const frame = readAppendFrame(bytes);
-    if (frame === undefined) return this.close(1003, "not an append frame");
-    const { ref, session, key, payloadStart, payloadEnd, synced } = frame;
-    this.#queue({ ref, session, key, synced, body: bytes.subarray(payloadStart, payloadEnd), kind: bodyKind.flatbuffers });
-  }
-
-  #queue(append: { ref: number; session: unknown; key: string; synced: boolean; body: AnyBytes; kind: number }): void {
-    const { engine } = this.#context;
-    const { ref, body } = append;
-    const session = this.#sessionOf(append.session);
-    if (isRefusal(session)) return this.#error(session, { ref });
-    if (!isWhole(ref)) return this.#error(refuse("invalid_query", "ref must be a whole number."), {});
-    if (append.key !== "" && !isGoodKey(append.key))
-      return this.#error(refuse("invalid_query", "key must be <producer>:<sequence>."), { ref });
-    const shard = engine.shardOf(session);
-    const isOverCredit = this.#appendCount >= limits.socketCreditCount;
-    const refusal = stateRefusal(engine, session) ?? (isOverCredit || shard.isFull ? overloadedRefusal : undefined);
-    const offset = refusal === undefined ? shard.slab.reserve(body.length) : -1;
-    if (offset < 0) return this.#error(refusal ?? overloadedRefusal, { ref });
-    shard.slab.bytes.set(body, offset);
-    this.#belong(session);
-    this.#appendCount++;
-    shard.enqueue(
-      new SocketBatch(this.#context.engine, session, { ...append, offset }, (text) => {
-        this.#appendCount--;
-        this.#sendText(text);
-      }),
-    );
   }
 
   #belong(session: Session): void {
@@ -247,114 +193,58 @@ export class SocketConnection {
     this.#sessions.add(session);
     session.socketCount++;
   }
+}
 
-  #sessionOf(text: unknown): Session | Refusal {
-    const id = typeof text === "string" ? tryParseSessionId(text) : undefined;
-    if (id === undefined) return invalidIdRefusal;
-    return this.#context.engine.registry.find(id) ?? sessionNotFound(id);
+/** A subscription of one socket. */
+class Subscription implements FollowSink {
+  readonly form: DeltaForm;
+  readonly #id: number;
+  readonly #out: SocketOut;
+  readonly #onEnded: () => void;
+  follower: Follower | undefined;
+
+  constructor(id: number, out: SocketOut, onEnded: () => void) {
+    this.#id = id;
+    this.#out = out;
+    this.#onEnded = onEnded;
+    this.form = out.isBinary ? deltaForm.binary : deltaForm.json;
   }
 
-  #room(): number {
-    return this.#isClosed ? 0 : limits.socketSendBudgetBytes - this.#socket.getBufferedAmount();
+  room(): number {
+    return this.#out.room();
   }
 
-  #sinkOf(id: number): FollowSink {
-    const form = this.#isBinary ? deltaForm.binary : deltaForm.json;
-    return {
-      form,
-      room: () => this.#room(),
-      delta: (delta, head) => this.#sendDelta(id, delta, head),
-      gap: (from, to, reason) => this.#send({ type: "gap", id, from, to, reason }),
-      ended: (cursor, reason) => {
-        this.#followers.delete(id);
-        this.#send({ type: "ended", id, cursor, reason });
-      },
-      heartbeat: (head, cursor) => {
-        const follower = this.#followers.get(id);
-        // A filter that lets nothing through must not pin a resuming client to an old cursor.
-        if (follower !== undefined && follower.told < cursor) {
-          follower.told = cursor;
-          this.#send({ type: "log", id, cursor, head, entries: [] });
-        }
-        this.#send({ type: "heartbeat", id, head });
-      },
-    };
+  delta(delta: Delta, head: number): void {
+    this.#out.tellDelta(this.#id, delta, head);
   }
 
-  #sendDelta(id: number, delta: Delta, head: number): void {
-    if (this.#isClosed) return;
-    if (this.#isBinary) this.#socket.send(binaryLogFrame(id, delta, head), true);
-    else this.#socket.send(jsonLogFrame(id, delta, head), false);
+  gap(from: number, to: number, reason: GapReason): void {
+    this.#out.tell({ type: "gap", id: this.#id, from, to, reason });
   }
 
-  #error(refusal: Refusal, about: { ref?: unknown; id?: unknown }): void {
-    this.#context.engine.counters.bad_request++;
-    const ref = isWhole(about.ref) ? { ref: about.ref } : {};
-    const id = isWhole(about.id) ? { id: about.id } : {};
-    this.#send({ type: "error", ...ref, ...id, code: refusal.code, message: refusal.message });
+  ended(cursor: number, reason: string): void {
+    this.#onEnded();
+    this.#out.tell({ type: "ended", id: this.#id, cursor, reason });
   }
 
-  #send(message: ServerMessage): void {
-    this.#sendText(JSON.stringify(message));
-  }
-
-  #sendText(text: string): void {
-    if (!this.#isClosed) this.#socket.send(text, false);
+  /** A filter that lets nothing through must not pin a resuming client to an old cursor: it is told along with the beat. */
+  beat(): void {
+    const { follower } = this;
+    if (follower === undefined) return;
+    const { told, cursor, session } = follower;
+    follower.told = cursor;
+    if (told < cursor) this.#out.tellCursor(this.#id, told, cursor, session.head);
+    this.#out.tell({ type: "heartbeat", id: this.#id, head: session.head });
   }
 }
 
-/** An append that came over a socket. */
-class SocketBatch implements Batch {
-  readonly kind = itemKind.append;
-  readonly session: Session;
-  readonly offset: number;
-  readonly sizeBytes: number;
-  readonly bodyKind: number;
-  readonly encoding = bodyEncoding.identity;
-  readonly receivedMs: number;
-  readonly key: string;
-  readonly document = undefined;
-  readonly synced: boolean;
-  readonly #ref: number;
-  readonly #engine: Engine;
-  readonly #answer: (text: string) => void;
-
-  constructor(
-    engine: Engine,
-    session: Session,
-    append: { ref: number; offset: number; body: AnyBytes; kind: number; key: string; synced: boolean },
-    answer: (text: string) => void,
-  ) {
-    assert(append.offset >= 0, "the body lies in the slab");
-    this.session = session;
-    this.offset = append.offset;
-    this.sizeBytes = append.body.length;
-    this.bodyKind = append.kind;
-    this.key = append.key;
-    this.synced = append.synced;
-    this.receivedMs = engine.clock.nowMs();
-    this.#ref = append.ref;
-    this.#engine = engine;
-    this.#answer = answer;
-  }
-
-  settle(refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
-    const { counters } = this.#engine;
-    if (refusal !== undefined) {
-      counters.refusedBatchCount++;
-      const error = { type: "error", ref: this.#ref, code: refusal.code, message: refusal.message, ...refusal.details };
-      return this.#answer(JSON.stringify(error));
-    }
-    counters.write++;
-    if (duplicate) counters.duplicateBatchCount++;
-    else {
-      counters.storedEntryCount += count;
-      counters.storedSizeBytes += this.sizeBytes;
-    }
-    this.#answer(`{"type":"ack","ref":${this.#ref},${appendAnswer(first, count, this.synced, duplicate).slice(1)}`);
-  }
-}
-
-function isWhole(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+function feedSink(id: number, status: FeedSink["status"], out: SocketOut, selfId: string): FeedSink {
+  return {
+    status,
+    room: () => out.room(),
+    snapshot: (sessions) => out.tellText(`{"type":"sessions","id":${id},"sessions":[${sessions.join()}],"self_id":"${selfId}"}`),
+    changed: (session) => out.tellText(`{"type":"session","id":${id},"session":${session}}`),
+    removed: (session) => out.tell({ type: "session_removed", id, session }),
+    together: (action) => out.together(action),
+  };
 }

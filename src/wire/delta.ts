@@ -71,36 +71,72 @@ export class DeltaBuilder {
   }
 }
 
-const scratch = new ByteColumn(64 * 1024);
+/** Returns a delta that says nothing but how far the cursor is. */
+export function emptyDelta(form: DeltaForm, from: number, cursor: number): Delta {
+  return { form, from, cursor, count: 0, sizeBytes: 0, entries: new Uint8Array(0) };
+}
+
+const scratchSizeBytesInitial = 64 * 1024;
+let scratch = new ByteColumn(scratchSizeBytesInitial);
+/** A frame that grew larger is let go, so that one large entry does not hold memory for ever. */
+const scratchSizeBytesKept = 2 * limits.deltaSizeBytesMax;
+
+/** What the frame in `scratch` was made of: most subscribers of a session use the same number, so most get the same frame. */
+const last = { make: undefined as unknown, delta: undefined as Delta | undefined, id: -1, head: -1, sizeBytes: 0 };
+
+type Make = (id: number, delta: Delta, head: number) => number;
+
+function frameOf(make: Make, id: number, delta: Delta, head: number): OwnedBytes {
+  if (last.delta !== delta || last.id !== id || last.head !== head || last.make !== make) {
+    if (scratch.bytes.length > scratchSizeBytesKept) scratch = new ByteColumn(scratchSizeBytesInitial);
+    last.sizeBytes = make(id, delta, head);
+    last.make = make;
+    last.delta = delta;
+    last.id = id;
+    last.head = head;
+  }
+  return scratch.bytes.subarray(0, last.sizeBytes);
+}
 
 /** Returns the WebSocket message of a JSON subscriber. Valid until the next frame is made. */
 export function jsonLogFrame(id: number, delta: Delta, head: number): OwnedBytes {
   assert(delta.form === deltaForm.json, "the entries are JSON");
-  const start = `{"type":"log","id":${id},"cursor":${delta.cursor},"head":${head},"entries":[`;
-  return framed(start, delta.entries, "]}");
+  return frameOf(makeJson, id, delta, head);
 }
 
 /** Returns the event of a stream of server-sent events. Valid until the next frame is made. */
 export function sseLogFrame(delta: Delta, head: number): OwnedBytes {
   assert(delta.form === deltaForm.json, "the entries are JSON");
-  // Neither escaped text nor compact fields hold a line feed, so the entries are one line of data.
-  const start = `id: ${delta.cursor}\nevent: log\ndata: {"cursor":${delta.cursor},"head":${head},"entries":[`;
-  return framed(start, delta.entries, "]}\n\n");
+  return frameOf(makeEvent, 0, delta, head);
 }
 
 /** Returns the WebSocket message of a binary subscriber. Valid until the next frame is made. */
 export function binaryLogFrame(id: number, delta: Delta, head: number): OwnedBytes {
   assert(delta.form === deltaForm.binary, "the entries are payloads");
+  return frameOf(makeBinary, id, delta, head);
+}
+
+function makeJson(id: number, delta: Delta, head: number): number {
+  return put(`{"type":"log","id":${id},"cursor":${delta.cursor},"head":${head},"entries":[`, delta.entries, "]}");
+}
+
+function makeEvent(_id: number, delta: Delta, head: number): number {
+  // Neither escaped text nor compact fields hold a line feed, so the entries are one line of data.
+  const start = `id: ${delta.cursor}\nevent: log\ndata: {"cursor":${delta.cursor},"head":${head},"entries":[`;
+  return put(start, delta.entries, "]}\n\n");
+}
+
+function makeBinary(id: number, delta: Delta, head: number): number {
   const sizeBytes = deltaFrameHeadSizeBytes + delta.sizeBytes;
   scratch.length = 0;
   scratch.reserve(sizeBytes);
   writeDeltaFrameHead(scratch.bytes, { id, from: delta.from, cursor: delta.cursor, head });
   scratch.bytes.set(delta.entries, deltaFrameHeadSizeBytes);
-  return scratch.bytes.subarray(0, sizeBytes);
+  return sizeBytes;
 }
 
 /** Puts ASCII before and behind shared bytes. */
-function framed(start: string, entries: OwnedBytes, end: string): OwnedBytes {
+function put(start: string, entries: OwnedBytes, end: string): number {
   const sizeBytes = start.length + entries.length + end.length;
   scratch.length = 0;
   scratch.reserve(sizeBytes);
@@ -109,5 +145,5 @@ function framed(start: string, entries: OwnedBytes, end: string): OwnedBytes {
   bytes.set(entries, start.length);
   const endAt = start.length + entries.length;
   for (let index = 0; index < end.length; index++) bytes[endAt + index] = end.charCodeAt(index);
-  return bytes.subarray(0, sizeBytes);
+  return sizeBytes;
 }

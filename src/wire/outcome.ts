@@ -59,8 +59,13 @@ export function refuse(code: ErrorCode, message: string, details?: RefusalDetail
   return details === undefined ? { code, message } : { code, message, details };
 }
 
+/** Returns what a client is shown of a refusal. */
+export function refusalMembers(refusal: Refusal): Pick<Refusal, "code" | "message"> & RefusalDetails {
+  const { retryAfterSeconds: _header, allow: _allow, ...shown } = refusal.details ?? {};
+  return { code: refusal.code, message: refusal.message, ...shown };
+}
+
 /** Returns the JSON body of a refusal. */
 export function refusalBody(refusal: Refusal): string {
-  const { retryAfterSeconds: _header, allow: _allow, ...shown } = refusal.details ?? {};
-  return JSON.stringify({ error: { code: refusal.code, message: refusal.message, ...shown } });
+  return JSON.stringify({ error: refusalMembers(refusal) });
 }

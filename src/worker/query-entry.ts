@@ -92,7 +92,7 @@ export function delta(task: SessionTask & { cursor: number; form: DeltaForm }): 
   let isOver = false;
   let isEmpty = true;
   deltas.begin(form, cursor, filterOf(task.spec));
-  const endMs = systemClock.monotonicMs() + limits.readMsMax;
+  const endMs = systemClock.monotonicMs() + limits.followReadMsMax;
   const failure = reader.readForward(id, segments, cursor, {
     block(bytes, offset) {
       if (isOver) return false;
