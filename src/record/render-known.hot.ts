@@ -31,8 +31,8 @@ export function appendKnownPieces(
   first: number,
   lengthMax: number,
 ): number {
-  const { view: text, pieces } = template;
-  const { slots } = shape;
+  const { pieces } = template;
+  const { text, slots } = shape;
   const { rows, bytes, view } = outline;
   const count = slots.length;
   assert(first <= count && count * stride === pieces.length, "the piece is of this template");

@@ -4,11 +4,14 @@
  */
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
+import { wordSlackBytes } from "../base/words.hot.ts";
 import * as outlines from "./fields-outline.hot.ts";
 import * as templates from "./template.ts";
 
 /** Pieces of a template; one of more is rendered the general way. */
 const pieceCountMax = 64;
+/** Text of such a template, which a shape holds once more. */
+const textSizeBytesMax = 2048;
 /** All names of a shape, each in whole words. */
 const namesSizeBytesMax = 768;
 
@@ -24,6 +27,8 @@ const depthMask = (1 << depthBits) - 1;
 const { pieceStride, stepStride, stepIsIndex } = templates;
 
 export class TemplateShape {
+  /** The template's text and a few bytes more, to be read in words. Only templates that come again pay for it. */
+  readonly text: DataView<ArrayBuffer>;
   /** Per piece of the template: the row of its value in every outline that matches, or `slotNone` or `slotUnknown`. */
   readonly slots: Int32Array;
   /** nameKind per row. */
@@ -34,12 +39,20 @@ export class TemplateShape {
 
   constructor(template: templates.Template) {
     assert(TemplateShape.suits(template), "only templates that suit have shapes");
+    const text = new Uint8Array(template.text.length + wordSlackBytes);
+    text.set(template.text);
+    this.text = new DataView(text.buffer);
     this.slots = new Int32Array(template.pieces.length / pieceStride);
   }
 
   /** Returns whether shapes can be learned for `template`. */
   static suits(template: templates.Template): boolean {
-    return !template.malformed && !template.hasHalves && template.pieces.length <= pieceCountMax * pieceStride;
+    return (
+      !template.malformed &&
+      !template.hasHalves &&
+      template.pieces.length <= pieceCountMax * pieceStride &&
+      template.text.length <= textSizeBytesMax
+    );
   }
 
   /** Returns whether names and nesting of `outline` are those that were learned. */

@@ -1,6 +1,5 @@
 /** Parses message templates into pieces (templates rules 1, 2, 5 and 8). */
 import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
-import { wordSlackBytes } from "../base/words.hot.ts";
 import type { TemplateShape } from "./template-shape.hot.ts";
 
 const openBrace = 0x7b;
@@ -14,7 +13,7 @@ const underscore = 0x5f;
 const surrogateLead = 0xed;
 const indexMax = 0x7fffffff;
 
-/** Memory of a kept template beside its text and numbers; a shape takes up to 1.5 KiB, usually a fifth of that. */
+/** Memory of a kept template beside its text and numbers; a shape takes up to 3.5 KiB, usually a tenth of that. */
 const templateOverheadSizeBytes = 1024;
 
 /**
@@ -30,8 +29,6 @@ export const stepIsIndex = -1;
 export class Template {
   /** UTF-8 (WTF-8) as it came. */
   text: OwnedBytes;
-  /** The same bytes and a few more, to be read in words. */
-  view: DataView<ArrayBuffer>;
   /** See `pieceStride`; empty when malformed. */
   pieces: Int32Array;
   /** See `stepStride`; the steps of a piece end at its stepEnd. A name without a path has none. */
@@ -53,7 +50,6 @@ export class Template {
 
   constructor(text: OwnedBytes, pieces: number[] | undefined, steps: number[], localized: boolean) {
     this.text = text;
-    this.view = new DataView(text.buffer);
     this.pieces = pieces === undefined || pieces.length === 0 ? noNumbers : new Int32Array(pieces);
     this.steps = pieces === undefined || steps.length === 0 ? noNumbers : new Int32Array(steps);
     this.localized = localized;
@@ -68,7 +64,6 @@ export class Template {
   /** Drops the content, so that whoever still knows the template does not keep its memory. */
   release(): void {
     this.text = noBytes;
-    this.view = noView;
     this.pieces = noNumbers;
     this.steps = noNumbers;
     this.shape = undefined;
@@ -77,7 +72,6 @@ export class Template {
 }
 
 const noBytes: OwnedBytes = new Uint8Array(0);
-const noView = new DataView(noBytes.buffer);
 const noNumbers = new Int32Array(0);
 
 /**
@@ -85,7 +79,7 @@ const noNumbers = new Int32Array(0);
  * @param localized the backtick escapes, and doubled braces do not (rule 8).
  */
 export function parseTemplate(source: AnyBytes, start: number, end: number, localized: boolean): Template {
-  const text: OwnedBytes = new Uint8Array(new ArrayBuffer(end - start + wordSlackBytes), 0, end - start);
+  const text: OwnedBytes = new Uint8Array(end - start);
   text.set(source.subarray(start, end));
   const pieces: number[] = [];
   const steps: number[] = [];
