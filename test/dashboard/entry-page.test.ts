@@ -24,6 +24,7 @@ test("the marker of a structured entry opens template and fields, and a value fi
   assert.equal(await reader.ask("document.querySelectorAll('[data-seq=\"50\"] .fields tr').length"), 4);
   await reader.page.locator("[data-seq='50'] .fields tr", { hasText: "status" }).locator("button.value").click();
   await reader.rowsUntil("only that status", (rows) => rows.length > 5 && rows.every((row) => row.text.includes("answered 500")));
+  await reader.page.locator(".chip", { hasText: "template" }).locator("button").click();
   assert.match(await reader.text(".chip"), /status\s*500/);
   await reader.page.locator(".chip button").click();
   await reader.rowsUntil("others again", (rows) => rows.some((row) => !row.text.includes("answered 500")));

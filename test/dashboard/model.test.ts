@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { jsonTokens, NumberLiteral } from "#dashboard/model/exact-json.ts";
 import { leavesOf, valueAtPath } from "#dashboard/model/fields.ts";
-import { hasFields, type LogFilter, noFilter, toggleField } from "#dashboard/model/filter.ts";
+import { hasFields, type LogFilter, noFilter, serverFilterOf, toggleField, toggleSeenField } from "#dashboard/model/filter.ts";
 import { agoText, compactCount, durationText, fullCount, offsetText, rowTime, sizeText } from "#dashboard/model/format.ts";
 import { piecesOf } from "#dashboard/model/highlight.ts";
 import { platformOf } from "#dashboard/model/platform.ts";
@@ -62,6 +62,17 @@ test("a field filter compares what is read, at any depth, and goes when it is as
   const on = toggleField(noFilter, fields[0]!);
   assert.deepEqual(on.fields, fields);
   assert.deepEqual(toggleField(on, fields[0]!), noFilter);
+});
+
+test("a value that its template renders narrows by template and text, so that the server looks for it", () => {
+  const template = "user {user.id} did {what}";
+  const seen = toggleSeenField(noFilter, { path: "user.id", value: "42" }, template);
+  assert.deepEqual(serverFilterOf(seen), { template, q: "42" });
+  assert.deepEqual(serverFilterOf(toggleSeenField(noFilter, { path: "trace", value: "c0ffee" }, template)), {});
+  for (const value of ["76561198000000001234", "[1]", "{}", "two\nlines", "x".repeat(201)]) {
+    assert.deepEqual(serverFilterOf(toggleSeenField(noFilter, { path: "what", value }, template)), { template });
+  }
+  assert.deepEqual(toggleSeenField(seen, { path: "user.id", value: "42" }, template), { ...noFilter, template });
 });
 
 test("every leaf is found again at its path", () =>

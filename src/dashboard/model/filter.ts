@@ -22,16 +22,27 @@ export interface LogFilter {
 
 export const noFilter: LogFilter = { level: "", logger: "", text: "", template: "", since: "", until: "", fields: [] };
 
-/** Returns the members of `filter` that the server applies. */
+/**
+ * Returns what the server is asked for: its part of `filter`, and what the rest implies. Fields are compared by the page,
+ * but where the template renders one, its value must stand in the message.
+ */
 export function serverFilterOf(filter: LogFilter): FilterInput {
   const input: FilterInput = {};
   if (filter.level !== "") input.level = filter.level;
   if (filter.logger !== "") input.logger = filter.logger;
-  if (filter.text !== "") input.q = filter.text;
+  const text = filter.text === "" ? impliedTextOf(filter) : filter.text;
+  if (text !== "") input.q = text;
   if (filter.template !== "") input.template = filter.template;
   if (filter.since !== "") input.since = filter.since;
   if (filter.until !== "") input.until = filter.until;
   return input;
+}
+
+/** Values that read as they are rendered: no lists and objects, no numbers that a double rounds, nothing cut or escaped. */
+const renderedAsRead = /^(?![[{])(?![-+\d.eE]{16})[^\n\r]{1,200}$/;
+
+function impliedTextOf({ template, fields }: LogFilter): string {
+  return fields.find(({ path, value }) => template.includes(`{${path}}`) && renderedAsRead.test(value))?.value ?? "";
 }
 
 /** Returns whether anything is narrowed. */
@@ -53,6 +64,14 @@ export function hasFields(entry: EntryObject, fields: readonly FieldFilter[]): b
 export function toggleField(filter: LogFilter, field: FieldFilter): LogFilter {
   const rest = filter.fields.filter(({ path, value }) => path !== field.path || value !== field.value);
   return { ...filter, fields: rest.length < filter.fields.length ? rest : [...filter.fields, field] };
+}
+
+/** Returns `filter` for a value that was seen in an entry of `template`: one that renders the field narrows by it as well. */
+export function toggleSeenField(filter: LogFilter, field: FieldFilter, template: string | undefined): LogFilter {
+  const toggled = toggleField(filter, field);
+  const isOn = toggled.fields.length > filter.fields.length;
+  const isRendered = template?.includes(`{${field.path}}`) === true;
+  return isOn && isRendered && filter.template === "" ? { ...toggled, template: template ?? "" } : toggled;
 }
 
 /** Returns how a field's value reads: strings bare, everything else as JSON, "" for nothing. */

@@ -4,7 +4,7 @@ import type { TailraceClient } from "../../client/client.ts";
 import type { EntryObject } from "../../wire/api.ts";
 import { NumberLiteral, parseExactJson } from "../model/exact-json.ts";
 import { leafCountMax, leavesOf, numberAtPath } from "../model/fields.ts";
-import { isNarrowed, type LogFilter, noFilter, textOfValue, toggleField } from "../model/filter.ts";
+import { isNarrowed, type LogFilter, noFilter, textOfValue, toggleSeenField } from "../model/filter.ts";
 import { fullCount, fullTime, type TimeMode } from "../model/format.ts";
 import { templatePieces } from "../model/template.ts";
 import { visibleText } from "../model/visible-text.ts";
@@ -101,7 +101,7 @@ export class EntryDetail extends View {
       <th scope="row">${visibleText(path)}</th>
       <td>
         <button class="value ${kindOf(value)}" aria-pressed=${isOn} title=${isOn ? "Show every value" : "Show only entries with this value"}
-          @click=${() => emit(this, "tr-filter", toggleField(this.filter, compared))}>${visibleText(shownValue(value))}</button>
+          @click=${() => emit(this, "tr-filter", toggleSeenField(this.filter, compared, template))}>${visibleText(shownValue(value))}</button>
         ${
           isNumber && template !== undefined
             ? html`<button class="quiet small" title="Draw over time" aria-label="Draw ${path} over time" @click=${() => emit(this, "tr-chart", { template, path })}>${icon("chart")}</button>`
