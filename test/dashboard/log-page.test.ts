@@ -171,3 +171,17 @@ test("what a filter lets through is saved as NDJSON, CSV and text", async (t) =>
   assert.equal(csv.filter((line) => line.startsWith("seq,")).length, 1);
   assert.match((await save("Text"))[0]!, /^\[2026-11-20 10:00:00\.900\] \[error\] \[LogHttp\] GET/);
 });
+
+test("a tab in the background keeps the place of the log", async (t) => {
+  const id = await sessionOf(plainEntries(3000));
+  const reader = await open(t, server, { hash: `#s=${id}&c=1500` });
+  await reader.rowsUntil("the entry", (rows) => rows.some((row) => row.seq === 1500));
+  const before = await reader.settled();
+  await reader.press("2");
+  await reader.truth("document.querySelector('#panel-log').hidden && document.querySelector('tr-overview canvas')");
+  await server.append(id, plainEntries(100, 3001));
+  await reader.press("1");
+  assert.deepEqual(await reader.settled(), before);
+  await reader.press("Shift+G");
+  await reader.rowsUntil("the end", (rows) => rows.at(-1)?.seq === 3100);
+});

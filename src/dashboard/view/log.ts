@@ -66,7 +66,8 @@ export class LogView extends View {
   protected override updated(changed: PropertyValues<this>): void {
     const { session, filter, seq, preferences } = this;
     this.list?.update({ session, filter, seq, preferences });
-    if (changed.has("filter") || changed.get("session")?.id !== session.id) this.polled.watch(session.id, filter);
+    const isOther = changed.has("session") && changed.get("session")?.id !== session.id;
+    if (isOther || changed.has("filter")) this.polled.watch(session.id, filter);
   }
 
   /** Puts the cursor into the search box. */

@@ -65,6 +65,7 @@ export class VirtualList<R extends Keyed> {
   #jumpTimer = 0;
   /** Where the view was when the last frame was drawn. */
   #lastTop = 0;
+  #wasHidden = false;
   readonly #unmount: () => void;
   readonly rowSizePx: number;
 
@@ -176,6 +177,7 @@ export class VirtualList<R extends Keyed> {
 
   #frame(): void {
     this.#frameId = 0;
+    if (this.#isHidden()) return;
     this.#isInFrame = true;
     const isUser = this.#isUserScroll;
     this.#isUserScroll = false;
@@ -193,6 +195,18 @@ export class VirtualList<R extends Keyed> {
     this.#isInFrame = false;
     this.#watchEdges(isLeap);
     this.#delegate.placed();
+  }
+
+  /** A list on a tab in the background is not drawn; when it comes back it is put where it was, browsers forget that. */
+  #isHidden(): boolean {
+    const isHidden = this.#scroller.clientHeight === 0;
+    if (this.#wasHidden && !isHidden) {
+      this.#scroller.scrollTop = this.#lastTop;
+      this.#ownTop = this.#scroller.scrollTop;
+      this.#isUserScroll = false;
+    }
+    this.#wasHidden = isHidden;
+    return isHidden;
   }
 
   /** Places the window: at the pin, or so that what is visible stays where it is. */
