@@ -22,7 +22,6 @@ export class LogBar extends View {
     loggers: { attribute: false },
     preferences: { attribute: false },
     isFollowing: { type: Boolean },
-    newCount: { type: Number },
     exportMenu: { attribute: false },
     searchNote: { type: String },
   };
