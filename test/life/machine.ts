@@ -11,14 +11,14 @@ import { endLeftovers, recoverSessions } from "#src/server/recovery.ts";
 import type { Session } from "#src/server/session.ts";
 import type { FileLayer } from "#src/storage/files.ts";
 import type { Processes } from "#src/storage/processes.ts";
-import { listSessions, recoverSession } from "#src/storage/recover.ts";
 import { SegmentReader } from "#src/storage/segment-reader.ts";
 import { prepareDataDirectory } from "#src/storage/session-file.ts";
-import type { SeqRange, Trust } from "#src/storage/types.ts";
+import type { SeqRange } from "#src/storage/types.ts";
 import type { EntryObject, SessionInput } from "#src/wire/api.ts";
 import { entryObject } from "#src/wire/entry-objects.ts";
 import type { Refusal } from "#src/wire/outcome.ts";
 import { backgroundTasks } from "#src/worker/background.ts";
+import { QueryTasks } from "#src/worker/query.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { HandClock } from "./hand-clock.ts";
 import { InlineTasks, InlineWorker, nextTurn } from "./inline-threads.ts";
@@ -83,6 +83,7 @@ export class Machine {
   readonly dataDir: string;
   readonly engine: Engine;
   readonly workers: readonly InlineWorker[];
+  readonly query: InlineTasks;
   readonly background: InlineTasks;
   readonly archivist: Archivist;
   readonly lifecycle: Lifecycle;
@@ -100,11 +101,12 @@ export class Machine {
     this.dataDir = options.dataDir ?? "data";
     const { files, dataDir, clock, processes } = this;
     prepareDataDirectory(files, dataDir);
+    this.query = new InlineTasks(new QueryTasks(files, dataDir, clock));
     this.background = new InlineTasks(backgroundTasks(files, dataDir, clock));
     const { shardCount = 2, ringSizeBytes = 1 << 20, segmentSizeBytes = 1 << 16 } = options;
     const log = pino({ base: null }, { write: (line: string) => void this.log.push(JSON.parse(line)) });
     const sizes = { shardCount, ringSizeBytes, slabSizeBytes: 1 << 22 };
-    this.engine = new Engine({ ...sizes, clock, log, query: this.#queryTasks(), background: this.background, processes });
+    this.engine = new Engine({ ...sizes, clock, log, query: this.query, background: this.background, processes });
     this.workers = this.engine.shards.map((shard) => new InlineWorker(shard, { files, dataDir, segmentSizeBytes }));
     this.archivist = new Archivist(this.engine);
     this.lifecycle = new Lifecycle(this.engine, { ...settingsDefault, ...options.settings }, processes, this.archivist);
@@ -131,7 +133,8 @@ export class Machine {
   async settle(): Promise<void> {
     let quietCount = 0;
     while (quietCount < 8) {
-      const isBusy = this.background.waitingCount > 0 || this.workers.some((worker) => worker.runningCount > 0);
+      const isBusy =
+        this.query.waitingCount > 0 || this.background.waitingCount > 0 || this.workers.some((worker) => worker.runningCount > 0);
       quietCount = isBusy ? 0 : quietCount + 1;
       await nextTurn();
     }
@@ -202,14 +205,5 @@ export class Machine {
 
   #newId(): SessionId {
     return (++this.#idCount).toString(16).padStart(24, "0") as SessionId;
-  }
-
-  #queryTasks(): InlineTasks {
-    const { files, dataDir } = this;
-    return new InlineTasks({
-      list: () => listSessions(files, dataDir),
-      recover: ({ ids, trust }: { ids: readonly SessionId[]; trust: Trust }) =>
-        ids.map((id) => ({ ...recoverSession(files, dataDir, id, trust), id })),
-    });
   }
 }
