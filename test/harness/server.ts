@@ -95,7 +95,8 @@ export class TestServer {
     return new Promise((resolve, reject) => {
       child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
-        if (text === `tailrace listening on ${this.url}\n`) resolve();
+        // It says the address that it was told to listen on.
+        if (text.startsWith("tailrace listening on http://") && text.endsWith(`:${this.port}\n`)) resolve();
       });
       child.on("error", reject);
       void this.#exit.then((code) => reject(new Error(`the server ended with ${code} before it listened:\n${this.#log}`)));
