@@ -14,7 +14,7 @@ import {
   tryParseSegmentName,
   tryParseSessionDirectory,
 } from "./paths.ts";
-import { buildSidecar, readSegmentKey, type SegmentKey, segmentPath } from "./segment-file.ts";
+import { buildSidecar, readSegmentKey, type SegmentKey, segmentPath, tryReadClosedSeq } from "./segment-file.ts";
 import { encodeSidecar } from "./segment-index.ts";
 import { type SegmentEnd, scanSegment, tryReadEnd } from "./segment-scan.ts";
 import { readSessionRecord } from "./session-file.ts";
@@ -193,7 +193,8 @@ function recoverSegment(
     window.open(descriptor, segment.sizeBytes);
     const isTrusted = trust.sameBoot || segment.modifiedMs < trust.syncedBeforeMs - modifiedMarginMs;
     const quick = isTrusted ? tryReadEnd(window, key, segment.sizeBytes) : undefined;
-    const found = quick ?? scanSegment(window, key, segment.sizeBytes);
+    const scanned = quick ?? scanSegment(window, key, segment.sizeBytes);
+    const found = segment.isSealed ? toClosedSeq(scanned, tryReadClosedSeq(files, directory, key)) : scanned;
     if (found.blockCount === 0 && found.isClosed) return undefined;
     if (found.isClosed && !segment.isSealed) seal(files, window, directory, key, found);
     return found;
@@ -207,6 +208,13 @@ function recoverSegment(
   const cutBytes = segment.sizeBytes - end.endPosition;
   if (cutBytes > 0 && !segment.archived && !end.isClosed) cutTail(files, path, end.endPosition, cutBytes, notes);
   return end;
+}
+
+/** Of a closed segment is known how far it went: what can not be read of its end is damage, and its seqs stay taken. */
+function toClosedSeq(end: SegmentEnd, closedSeq: number | undefined): SegmentEnd {
+  if (closedSeq === undefined || closedSeq <= end.lastSeq) return end;
+  const damage = [...end.damage, { from: end.lastSeq + 1, to: closedSeq }];
+  return { ...end, lastSeq: closedSeq, damage, isClosed: true, blockCount: end.blockCount + 1 };
 }
 
 function noteDamage(path: string, end: SegmentEnd, notes: Notes): void {

@@ -146,6 +146,13 @@ export function tryReadSidecar(
   return sidecar.segmentSizeBytes === segmentSizeBytes ? sidecar : undefined;
 }
 
+/** Returns the seq of the last entry that the segment had when it was closed, if a sidecar of it tells. */
+export function tryReadClosedSeq(files: FileLayer, directory: string, key: SegmentKey): number | undefined {
+  const bytes = tryReadFile(files, `${directory}/${sidecarName(key.firstSeq)}`);
+  const sidecar = bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+  return sidecar?.saltLow === key.saltLow && sidecar.saltHigh === key.saltHigh ? sidecar.lastSeq : undefined;
+}
+
 /** Returns the path of a segment. */
 export function segmentPath(directory: string, firstSeq: number, archived: boolean): string {
   return `${directory}/${segmentName(firstSeq, archived)}`;

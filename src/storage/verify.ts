@@ -20,7 +20,7 @@ import {
   tryParseSegmentName,
   tryParseSessionDirectory,
 } from "./paths.ts";
-import { readSegmentKey, type SegmentKey, walkSegment } from "./segment-file.ts";
+import { readSegmentKey, type SegmentKey, tryReadClosedSeq, walkSegment } from "./segment-file.ts";
 import { tryDecodeSidecar } from "./segment-index.ts";
 import { readSessionRecord } from "./session-file.ts";
 
@@ -165,8 +165,11 @@ class Verifier {
       }
       if (key.headerCrc < 0) this.report.findings.push(`${segment.path}: its header is damaged; its blocks are still read`);
       this.#window.open(descriptor, segment.sizeBytes);
-      const last = this.#checkBlocks(segment, key, next === undefined);
+      const last = this.#checkBlocks(segment, key, next === undefined && !segment.hasSidecar);
       if (segment.hasSidecar) this.#checkSidecar(session, segment, key);
+      const closed = next === undefined ? tryReadClosedSeq(this.#files, session.directory, key) : undefined;
+      if (closed !== undefined && closed > last)
+        this.report.findings.push(`${segment.path}: entries ${last + 1} to ${closed} are lost`);
       return last;
     });
     this.report.sizeBytes += segment.sizeBytes;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Session } from "#src/server/session.ts";
+import { verifyDataDirectory } from "#src/storage/verify.ts";
 import { failingFiles } from "../storage/failing-files.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { dayMs, hourMs, Machine } from "./machine.ts";
@@ -210,4 +211,53 @@ test("archiving writes, so a full disk leaves sessions plain and the next hour t
   isFull = false;
   await machine.advance(hourMs);
   assert.deepEqual([session.isArchived, machine.read(session)], [true, before]);
+});
+
+test("E8: an archive whose end is damaged or cut off keeps its seqs, through restarts and when the session goes on", async (context) => {
+  let losses = 0;
+  for (const [what, damage] of [
+    ["cut in the middle", (content: Uint8Array) => content.slice(0, (content.length >> 4) << 3)],
+    ["cut before the last trailer", (content: Uint8Array) => content.slice(0, -8)],
+    ["only its header left", (content: Uint8Array) => content.slice(0, 64)],
+    ["zeros from the middle on", (content: Uint8Array) => content.slice().fill(0, content.length >> 1)],
+    ["its header and first block lost", (content: Uint8Array) => content.slice().fill(255, 0, 200)],
+    [
+      "a bit in the last block",
+      (content: Uint8Array) => content.map((byte, at) => (at === content.length - 100 ? byte ^ 1 : byte)),
+    ],
+  ] as const) {
+    const files = new MemoryFiles();
+    const machine = new Machine({ files, settings, segmentSizeBytes: 5000 });
+    const session = await longSession(machine);
+    const before = machine.read(session).entries;
+    assert.equal(await machine.archivist.archive(session), undefined);
+    const last = session.segments.at(-1);
+    assert.ok(last !== undefined && session.segments.length > 1);
+    const path = `data/sessions/${session.id}/${String(last.firstSeq).padStart(20, "0")}.log.lz4`;
+    files.setContent(path, damage(files.content(path)));
+    const next = await machine.restarted();
+    const found = next.must(session);
+    const { entries, gaps } = next.read(found);
+    assert.deepEqual([found.head, gaps], [session.head, [{ from: last.firstSeq, to: last.lastSeq }]], what);
+    assert.deepEqual(entries, before.slice(0, last.firstSeq - 1), what);
+    assert.equal((await next.archivist.restore(found))?.code, "storage_unavailable", what);
+    assert.ok(
+      verifyDataDirectory(files, "data").findings.some((finding) => finding.startsWith(path)),
+      what,
+    );
+    await next.session({}, session.id);
+    await next.append(found, ["goes on"]);
+    const again = await next.restarted();
+    assert.deepEqual(
+      again.read(again.must(session), last.lastSeq).entries.map((entry) => [entry.seq, entry.message]),
+      [
+        [last.lastSeq + 1, "Session resumed"],
+        [last.lastSeq + 2, "goes on"],
+        [last.lastSeq + 3, "Session ended: server restart"],
+      ],
+      what,
+    );
+    losses += last.lastSeq - last.firstSeq + 1;
+  }
+  context.diagnostic(`${losses} entries were lost and told`);
 });
