@@ -29,6 +29,9 @@ interface FoundAppend {
 /** Of the message at hand: messages are handled one after the other. */
 const appendMessage = new AppendMessage();
 const openBracket = 0x5b;
+const quote = 0x22;
+const backslash = 0x5c;
+const zero = 0x30;
 /** Scalars of an append are short. */
 const memberSizeBytesMax = 256;
 
@@ -39,6 +42,8 @@ export class SocketAppends {
   readonly #onSession: (session: Session) => void;
   /** Appends without an answer yet. */
   #count = 0;
+  /** Answers of the job that is being settled. */
+  #answers: string[] = [];
 
   /** @param onSession told of each session that the socket appends to. */
   constructor(engine: Engine, out: SocketOut, bodyLimitBytes: number, onSession: (session: Session) => void) {
@@ -82,9 +87,19 @@ export class SocketAppends {
     this.#count++;
     const answer = (text: string) => {
       this.#count--;
-      this.#out.answer(text);
+      this.#answers.push(text);
+      // A job settles its batches in one go: their answers leave in one write.
+      if (this.#answers.length === 1) queueMicrotask(() => this.#sendAnswers());
     };
     shard.enqueue(new SocketBatch(this.#engine, target, { ...append, key }, offset, answer));
+  }
+
+  #sendAnswers(): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    this.#out.together(() => {
+      for (const text of answers) this.#out.answer(text);
+    });
   }
 
   #refusalOf({ body, key }: FoundAppend, session: Session): Refusal | undefined {
@@ -126,12 +141,57 @@ function memberOf(bytes: Uint8Array, member: number): unknown {
   const end = appendMessage.ends[member] as number;
   if (start < 0) return undefined;
   if (end - start > memberSizeBytesMax) return Number.NaN;
+  const plain = plainMember(bytes, start, end);
+  if (plain !== undefined) return plain;
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
   } catch {
     return Number.NaN;
   }
 }
+
+/** Returns a short number or a text without escapes, as members of appends are; undefined: leave it to a JSON parser. */
+function plainMember(bytes: Uint8Array, start: number, end: number): number | string | undefined {
+  if (bytes[start] === quote) {
+    for (let at = start + 1; at < end - 1; at++) if (isSpecial(bytes[at] as number)) return undefined;
+    return lastTexts.of(bytes, start + 1, end - 1);
+  }
+  if (end - start > 15 || (bytes[start] === zero && end - start > 1)) return undefined;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - zero;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+function isSpecial(byte: number): boolean {
+  return byte < 0x20 || byte > 0x7e || byte === quote || byte === backslash;
+}
+
+/** Remembers a few texts by length, because type and session of a socket's appends stay the same. */
+class TextMemo {
+  readonly #bytes: Uint8Array[] = [];
+  readonly #texts: string[] = [];
+
+  of(bytes: Uint8Array, start: number, end: number): string {
+    const size = end - start;
+    const known = this.#bytes[size];
+    if (known !== undefined && isSame(known, bytes, start)) return this.#texts[size] as string;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, size).toString("latin1");
+    this.#bytes[size] = bytes.slice(start, end);
+    this.#texts[size] = text;
+    return text;
+  }
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number): boolean {
+  for (let index = 0; index < known.length; index++) if (known[index] !== bytes[start + index]) return false;
+  return true;
+}
+
+const lastTexts = new TextMemo();
 
 class SocketBatch implements Batch {
   readonly kind = itemKind.append;
