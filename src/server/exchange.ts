@@ -96,14 +96,15 @@ export class Exchange {
     this.response.cork(() => writeAnswer(this.response, answer, this.method === "head"));
   }
 
-  /** Starts an answer without a known end (server-sent events). The peer's going is told by `onAborted`. */
-  beginStream(contentType: string): void {
+  /** Starts an answer without a known end (server-sent events) with these bytes. The peer's going is told by `onAborted`. */
+  beginStream(contentType: string, first: string): void {
     this.response.cork(() => {
       this.response.writeStatus("200 OK");
       this.response.writeHeader("Content-Type", contentType);
       this.response.writeHeader("Cache-Control", "no-store");
       this.response.writeHeader("X-Accel-Buffering", "no");
-      this.response.write("");
+      // The library keeps the head back until something follows it.
+      this.response.write(first);
     });
   }
 

@@ -21,7 +21,7 @@ export function followStream(engine: Engine, live: Live, exchange: Exchange): An
   const request = requestOf(engine, live, exchange);
   if (isRefusal(request)) return refusalAnswer(request);
   if (exchange.method === "head") return { status: 200, headers: { "Content-Type": eventStreamType }, body: "" };
-  exchange.beginStream(eventStreamType);
+  exchange.beginStream(eventStreamType, comment);
   new EventStream(engine, live, exchange, request);
   return undefined;
 }
