@@ -48,6 +48,16 @@ test("a stream tells the entries behind its cursor, then new ones, then the end,
   await stream.ended();
 });
 
+test("a stream on a session without news is open at once, not with its first event", async () => {
+  const id = await server.session();
+  const stream = await EventStream.open(streamUrl(id, "cursor=0"));
+  assert.ok(
+    stream.events.every((event) => event.event === ""),
+    "nothing but a comment has come",
+  );
+  stream.close();
+});
+
 test("a stream resumes behind Last-Event-ID, which counts more than its cursor, with filters", async () => {
   const id = await server.session();
   await server.append(
@@ -136,12 +146,12 @@ test("a long poll answers at once when there is something, else with the next en
 test("a hundred long polls wait without being in the way, also of those who go", async () => {
   const id = await server.session();
   const stay = Array.from({ length: 60 }, () => server.call("GET", `/sessions/${id}/log?cursor=0&wait=30000`));
-  const going = new AbortController();
-  const gone = Array.from({ length: 40 }, () =>
-    server.call("GET", `/sessions/${id}/log?cursor=0&wait=30000`, { signal: going.signal }).catch(() => undefined),
+  const going = Array.from({ length: 40 }, () => new AbortController());
+  const gone = going.map(({ signal }) =>
+    server.call("GET", `/sessions/${id}/log?cursor=0&wait=30000`, { signal }).catch(() => undefined),
   );
   await server.call("GET", "/healthz");
-  going.abort();
+  for (const each of going) each.abort();
   await Promise.all(gone);
   await server.append(id, [{ message: "wake up" }]);
   for (const answer of await Promise.all(stay)) assert.equal(answer.json<LogPage>().entries.length, 1);
