@@ -14,6 +14,12 @@ export interface FollowSink {
   readonly form: DeltaForm;
   /** Bytes that may be sent now; 0 or less: wait for `Follower.onRoom`. What is sent may go beyond by one delta. */
   room(): number;
+  /**
+   * Asks to read files for this follower. False: others of the connection are at it, and what would be read now might find no
+   * room; `Follower.onRoom` goes on. After true comes `endRead`.
+   */
+  beginRead(): boolean;
+  endRead(): void;
   delta(delta: Delta, head: number): void;
   gap(from: number, to: number, reason: GapReason): void;
   /** The last call: the session has ended and everything was sent. */
@@ -44,7 +50,7 @@ export class Follower implements SessionListener {
   isReady = false;
   /** A query thread reads for it. */
   isReading = false;
-  /** The socket had no room; `onRoom` goes on. */
+  /** The socket had no room, or reads for another one; `onRoom` goes on. */
   isWaiting = false;
   /** With policy latest: go to the head when there is room. */
   isSkipping = false;

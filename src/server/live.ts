@@ -78,6 +78,8 @@ export class Live {
     const sink = {
       form: deltaForm.json,
       room: () => 1,
+      beginRead: () => true,
+      endRead: () => {},
       delta: (delta: Delta) => over(delta.from),
       gap: (from: number) => over(from - 1),
       ended: over,
@@ -145,9 +147,12 @@ export class Live {
   }
 
   #readFile(follower: Follower): void {
-    follower.isReading = true;
     const { session, cursor, filter, sink } = follower;
+    follower.isWaiting = !sink.beginRead();
+    if (follower.isWaiting) return;
+    follower.isReading = true;
     void this.#source.fromFile(session, cursor, filter, sink.form).then((found) => {
+      sink.endRead();
       if (!isRefusal(found)) return this.#takeRead(follower, found);
       // Threads are busy, or the files changed hands: the next step looks again, after a pause so that it does not spin.
       this.#engine.clock.after(limits.followRetryMs, () => {
@@ -161,7 +166,7 @@ export class Live {
     const { session } = follower;
     follower.isReading = false;
     if (follower.isOver) return;
-    // Other subscriptions of the socket may have filled it meanwhile: what was read is kept for a while, or read again.
+    // Others of the connection may have filled it meanwhile: what was read is kept for a while, or read again.
     if (follower.sink.room() <= 0) return this.#wait(follower);
     if (gap !== undefined && gap.to > follower.cursor)
       this.#gap(follower, gap.to, gap.to < session.first ? "expired" : "damaged");

@@ -30,7 +30,10 @@ export class SocketConnection implements Connection {
   readonly #bodyLimitBytes: number;
   readonly #out: SocketOut;
   readonly #appends: SocketAppends;
+  /** Who was served last comes last: when there is room again, the others are first. */
   readonly #subscriptions = new Map<number, Subscription>();
+  /** Files are read for one subscription at a time. */
+  #isReading = false;
   readonly #feeds = new Map<number, () => void>();
   /** Sessions this socket appends to or beats for: it keeps them from being idle. */
   readonly #sessions = new Set<Session>();
@@ -76,10 +79,7 @@ export class SocketConnection implements Connection {
   /** The socket has room again. */
   drained(): void {
     this.#out.drained();
-    if (this.#out.room() <= 0) return;
-    let isFreed = false;
-    for (const { follower } of this.#subscriptions.values()) if (follower?.onRoom() === true) isFreed = true;
-    if (isFreed) this.#context.engine.counters.drainCount++;
+    if (this.#wakeWaiting()) this.#context.engine.counters.drainCount++;
   }
 
   /** The library's socket is gone. */
@@ -104,6 +104,34 @@ export class SocketConnection implements Connection {
 
   close(code: number, reason: string): void {
     this.#out.close(code, reason);
+  }
+
+  beginRead(): boolean {
+    if (this.#isReading) return false;
+    this.#isReading = true;
+    return true;
+  }
+
+  endRead(): void {
+    this.#isReading = false;
+    this.#wakeWaiting();
+  }
+
+  /** A subscription was sent something. */
+  served(id: number, subscription: Subscription): void {
+    if (this.#subscriptions.delete(id)) this.#subscriptions.set(id, subscription);
+  }
+
+  ended(id: number): void {
+    this.#subscriptions.delete(id);
+  }
+
+  /** Returns whether somebody waited. */
+  #wakeWaiting(): boolean {
+    if (this.#out.room() <= 0) return false;
+    let isFreed = false;
+    for (const { follower } of this.#subscriptions.values()) if (follower?.onRoom() === true) isFreed = true;
+    return isFreed;
   }
 
   #receiveBinary(bytes: Uint8Array): void {
@@ -144,7 +172,7 @@ export class SocketConnection implements Connection {
     const cursor = message.cursor ?? Math.max(first - 1, head - (message.tail ?? 0));
     this.#out.answer(JSON.stringify({ type: "subscribed", id, session: sessionId, cursor, head, first }));
     if (this.#out.isClosed) return;
-    const subscription = new Subscription(id, this.#out, () => this.#subscriptions.delete(id));
+    const subscription = new Subscription(id, this.#out, this);
     this.#subscriptions.set(id, subscription);
     subscription.follower = this.#context.live.follow({ session: session as Session, cursor, filter, policy }, subscription);
   }
@@ -200,13 +228,13 @@ class Subscription implements FollowSink {
   readonly form: DeltaForm;
   readonly #id: number;
   readonly #out: SocketOut;
-  readonly #onEnded: () => void;
+  readonly #connection: SocketConnection;
   follower: Follower | undefined;
 
-  constructor(id: number, out: SocketOut, onEnded: () => void) {
+  constructor(id: number, out: SocketOut, connection: SocketConnection) {
     this.#id = id;
     this.#out = out;
-    this.#onEnded = onEnded;
+    this.#connection = connection;
     this.form = out.isBinary ? deltaForm.binary : deltaForm.json;
   }
 
@@ -214,7 +242,16 @@ class Subscription implements FollowSink {
     return this.#out.room();
   }
 
+  beginRead(): boolean {
+    return this.#connection.beginRead();
+  }
+
+  endRead(): void {
+    this.#connection.endRead();
+  }
+
   delta(delta: Delta, head: number): void {
+    this.#connection.served(this.#id, this);
     this.#out.tellDelta(this.#id, delta, head);
   }
 
@@ -223,7 +260,7 @@ class Subscription implements FollowSink {
   }
 
   ended(cursor: number, reason: string): void {
-    this.#onEnded();
+    this.#connection.ended(this.#id);
     this.#out.tell({ type: "ended", id: this.#id, cursor, reason });
   }
 

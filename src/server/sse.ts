@@ -75,6 +75,12 @@ class EventStream implements FollowSink, Connection {
     return this.#fullSinceMs > 0 || this.#exchange.isOver ? 0 : limits.socketSendBudgetBytes;
   }
 
+  beginRead(): boolean {
+    return true;
+  }
+
+  endRead(): void {}
+
   delta(delta: Delta, head: number): void {
     this.#write(sseLogFrame(delta, head));
   }
