@@ -229,7 +229,7 @@ export class Shard {
     return { number: ++this.#jobNumber, ringPosition: grant.position, ringLimit: grant.limit, ...common };
   }
 
-  /** publish, then answer: whoever has an answer finds the entries. */
+  /** publish, then answer: whoever has an answer finds the entries. The worker goes on while answers are written. */
   #finish(batches: readonly Batch[], result: JobResult<Refusal>): void {
     const { cost } = result;
     this.busyMs += cost.busyMs;
@@ -239,6 +239,7 @@ export class Shard {
     this.#publish(result);
     const refusals = new Map(result.refusals);
     this.#inFlight = [];
+    if (this.queuedCount > 0) this.#dispatch();
     let isStorageTrouble = false;
     for (let index = 0; index < batches.length; index++) {
       const batch = batches[index] as Batch;
