@@ -50,7 +50,7 @@ function optionsOf(argv: readonly string[]): Options {
 async function main(options: Options): Promise<void> {
   const pattern = new RegExp(options.only ?? "", "i");
   const wanted = (name: string) => pattern.test(name);
-  const isNamed = (flow: Flow) => flow.isDefault || options.all === true || options.only !== undefined;
+  const isNamed = (flow: Flow) => flow.isDefault || options.all === true;
   const flows = options.flows ? allFlows().filter((flow) => wanted(flow.name) && isNamed(flow)) : [];
   if (options.list === true) {
     for (const { name } of flows) console.log(name);
@@ -84,6 +84,7 @@ async function runFlows(flows: readonly Flow[], options: Options): Promise<Row[]
     if (missing !== undefined) say(`${flow.name}: left out, ${missing}`);
     if (missing !== undefined) continue;
     const row = await measure(flow);
+    await context.clear();
     rows.push(row);
     say(isSmoke ? row.flow : progressText(row));
     if (options.json === true) console.log(JSON.stringify(row));
@@ -100,7 +101,7 @@ async function measurer(
   rounds: Rounds,
 ): Promise<(flow: Flow) => Promise<Row>> {
   if (against === undefined) return (flow) => runFlow(flow, bench, rounds);
-  const built = await buildRevision(against, bench.directory());
+  const built = await bench.shared("revision", () => buildRevision(against, bench.directory()));
   const other = context.bench({ ...common, main: built.main });
   return (flow) => compareFlow(flow, bench, other, rounds, built.name);
 }
@@ -111,7 +112,7 @@ function printTable(rows: readonly Row[], isMarkdown: boolean): void {
   for (const { flow, note } of rows) if (note !== undefined) console.log(`${flow}: ${note}`);
   const targeted = rows.filter(({ target }) => target !== undefined);
   const met = targeted.filter(({ isMet }) => isMet === true);
-  console.log(`\n${met.length} of ${targeted.length} targets met.`);
+  if (targeted.length > 0) console.log(`\n${met.length} of ${targeted.length} targets met.`);
 }
 
 async function runStages(wanted: (name: string) => boolean, options: Options): Promise<void> {

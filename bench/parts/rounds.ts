@@ -21,6 +21,9 @@ export interface Row {
   readonly disturbedCount: number;
   /** Processors that others kept busy, in the worst round that was kept. */
   readonly othersBusy: number;
+  /** CPU time of a unit over all rounds: moves less than rates do when others disturb. 0: not known. */
+  readonly cpuNs: number;
+  readonly referenceCpuNs?: number;
   readonly note?: string;
 }
 
@@ -69,10 +72,22 @@ async function rowOf(flow: Flow, contest: Contest, rounds: Rounds, referenceName
   const common = { flow: flow.name, unit: flow.unit, measure: flow.measure, subject: middleOf(subjects, figure), ratios };
   const note = subjects.at(-1)?.note;
   const othersBusy = Math.max(...[...subjects, ...references].map((sample) => sample.othersBusy ?? 0));
-  const told = { ...common, roundCount: pairs.length, disturbedCount, othersBusy, ...(note === undefined ? {} : { note }) };
+  const told = {
+    ...common,
+    cpuNs: cpuNsOf(subjects),
+    roundCount: pairs.length,
+    disturbedCount,
+    othersBusy,
+    ...(note === undefined ? {} : { note }),
+  };
   if (references.length === 0) return told;
   const ratio = median(ratios);
-  const compared = { ...told, ratio, reference: { name: referenceName, sample: middleOf(references, figure) } };
+  const compared = {
+    ...told,
+    ratio,
+    reference: { name: referenceName, sample: middleOf(references, figure) },
+    referenceCpuNs: cpuNsOf(references),
+  };
   const { target } = flow;
   if (target === undefined) return compared;
   return { ...compared, target, isMet: target.bound === "at least" ? ratio >= target.ratio : ratio <= target.ratio };
@@ -109,6 +124,12 @@ async function observed(take: () => Promise<Sample>): Promise<Sample> {
   const before = markCpu();
   const sample = await take();
   return { ...sample, othersBusy: othersBusy(before, markCpu()) };
+}
+
+function cpuNsOf(samples: readonly Sample[]): number {
+  const sum = (pick: (sample: Sample) => number) => samples.reduce((total, sample) => total + pick(sample), 0);
+  const count = sum((sample) => sample.count);
+  return count === 0 ? 0 : (sum((sample) => sample.serverCpuSeconds) / count) * 1e9;
 }
 
 function middleOf(samples: readonly Sample[], figure: (sample: Sample) => number): Sample {

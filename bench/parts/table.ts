@@ -14,6 +14,7 @@ const header = [
   "load can",
   "reference",
   "its figure",
+  "its ns CPU/unit",
   "ratio (spread; rounds)",
   "others busy",
   "target",
@@ -33,12 +34,13 @@ export function cellsOf(row: Row): string[] {
     (subject.sizeBytes / subject.seconds / 1e6).toFixed(0),
     subject.serverCpuSeconds.toFixed(2),
     subject.generatorCpuSeconds.toFixed(2),
-    subject.count === 0 ? "" : ((subject.serverCpuSeconds / subject.count) * 1e9).toFixed(0),
+    cpuText(row.cpuNs),
     milliseconds(subject.p50Ms),
     milliseconds(subject.p99Ms),
     subject.generatorRate === undefined ? "" : `× ${(subject.generatorRate / (subject.count / subject.seconds)).toFixed(1)}`,
     reference?.name ?? "",
     reference === undefined ? "" : figureText(row, reference.sample),
+    cpuText(row.referenceCpuNs),
     ratioText(row),
     row.othersBusy.toFixed(2),
     target === undefined ? "" : `${row.isMet === true ? "met" : "NOT MET"}: ${target.bound} ${target.ratio.toFixed(2)}`,
@@ -57,6 +59,11 @@ function figureText(row: Row, sample: Sample): string {
     case "bytes":
       return `${(figure / 1e6).toFixed(2)} MB`;
   }
+}
+
+function cpuText(ns: number | undefined): string {
+  if (ns === undefined || ns === 0) return "";
+  return ns < 10 ? ns.toFixed(2) : ns.toFixed(0);
 }
 
 function rateText(rate: number): string {
@@ -91,6 +98,6 @@ export function markdownText(rows: readonly (readonly string[])[]): string {
 
 /** Returns a line for a row that is under way. */
 export function progressText(row: Row): string {
-  const [flow = "", figure = "", , , , , , , , , , ratio = "", , target = ""] = cellsOf(row);
+  const [flow = "", figure = "", , , , , , , , , , , ratio = "", , target = ""] = cellsOf(row);
   return `${flow}: ${figure}, ratio ${ratio} ${target}${row.note === undefined ? "" : ` [${row.note}]`}`;
 }
