@@ -13,6 +13,7 @@ import { tableText } from "./parts/table.ts";
 
 interface Options {
   readonly only?: string;
+  readonly all?: true;
   readonly seconds: number;
   readonly top: number;
   readonly directory?: string;
@@ -46,7 +47,7 @@ const busyShareMin = 0.02;
 
 async function main(options: Options): Promise<void> {
   const pattern = new RegExp(options.only ?? "", "i");
-  const flows = allFlows().filter((flow) => pattern.test(flow.name));
+  const flows = allFlows().filter((flow) => pattern.test(flow.name) && (flow.isDefault || options.all === true));
   const context = new Context(options.directory);
   console.log(`${machineLine()}; commit ${commitName()}`);
   for (const flow of options.only === undefined ? flows.slice(0, flowCountDefault) : flows) {
@@ -127,6 +128,7 @@ function printThread({ thread, busyMs, wholeMs, selfMs }: ThreadProfile, top: nu
 
 const program = new Command("profile")
   .option("--only <pattern>", "flows whose name matches this regular expression; else the first three")
+  .option("--all", "also of the whole product of workloads")
   .option("--seconds <seconds>", "length of the load", Number, 6)
   .option("--top <count>", "functions of a thread", Number, 16)
   .option("--directory <path>", "where data directories are made");

@@ -13,6 +13,7 @@ import { writeFrames, writeRequests } from "../parts/requests.ts";
 import { type BenchServer, createSessions, purgeSessions, sessionIdAt, startServer, storedEntryCount } from "../parts/server.ts";
 import { bodiesOf, contentTypes, type Workload } from "../parts/workload.ts";
 import type { ParseResult, ParseTask } from "../reference/parse.ts";
+import { fill } from "./fill.ts";
 import type { Bench, Contest, Sample } from "./flow.ts";
 
 export interface Intake extends Workload {
@@ -51,6 +52,8 @@ export async function openIntake(intake: Intake, bench: Bench): Promise<Contest>
   const sizeBytes = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length;
   const setup: Setup = { intake, bench, server, bodies, sizeBytes };
   await createSessions(server, 0, intake.sessions);
+  // Making a session's first file is not part of taking entries in.
+  if (intake.sessions > 1) await fill(bench, server, { sessions: intake.sessions, entriesEach: 1, batch: 1, shape: "plain" });
   const goal = prepare(setup, join(directory, "server"), server, intake.sessions);
   const { reference, generatorRate } = await referenceOf(setup, directory);
   const measure = async () => ({ ...(await subject(setup, goal)), ...(generatorRate === undefined ? {} : { generatorRate }) });
