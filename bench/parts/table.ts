@@ -31,7 +31,7 @@ export function cellsOf(row: Row): string[] {
   return [
     row.flow,
     figureText(row, subject),
-    (subject.sizeBytes / subject.seconds / 1e6).toFixed(0),
+    subject.sizeBytes === 0 || row.measure === "bytes" ? "" : (subject.sizeBytes / subject.seconds / 1e6).toFixed(0),
     subject.serverCpuSeconds.toFixed(2),
     subject.generatorCpuSeconds.toFixed(2),
     cpuText(row.cpuNs),
