@@ -155,7 +155,7 @@ test("E8: whichever operation of archiving or restoring fails, the session is re
       let count = 0;
       let isArmed = false;
       const { layer } = failingFiles(new MemoryFiles(), () => (isArmed && ++count === failAt ? "EIO" : undefined));
-      const machine = new Machine({ files: layer, settings, segmentSizeBytes: 6000 });
+      const machine = new Machine({ files: layer, settings, segmentSizeBytes: 9000 });
       const session = await longSession(machine);
       if (task === "restore") assert.equal(await machine.archivist.archive(session), undefined);
       const before = machine.messages(session);
