@@ -63,13 +63,13 @@ interface Choice {
 
 /** Oldest first; active sessions count and never go, and neither do those whose files are not ours to touch. */
 function choose(engine: Engine, settings: RetentionSettings): Choice[] {
-  const ended = endedSessions(engine).filter((session) => session.busy === undefined);
   let count = engine.registry.count;
   let bytes = 0;
   for (const session of engine.registry.all) bytes += session.sizeBytes;
   const ageLimitMs = settings.retainAge > 0 ? engine.clock.nowMs() - settings.retainAge : Number.NEGATIVE_INFINITY;
   const choices: Choice[] = [];
-  for (const session of ended) {
+  for (const session of endedSessions(engine)) {
+    if (session.busy !== undefined) continue;
     const why = whyExpired(endedMs(session) < ageLimitMs, count, bytes, settings);
     if (why === undefined) break;
     const { sizeBytes } = session;
