@@ -82,11 +82,12 @@ export class Reader {
 
   /** Waits until an expression is true in the page. */
   async truth(expression: string): Promise<void> {
-    await until(expression, () => this.ask<boolean>(`Boolean(${expression})`));
+    await until(expression, () =>
+      this.ask<boolean>(`(() => { try { return Boolean(${expression}) } catch { return false } })()`),
+    );
   }
 
   text(selector: string): Promise<string> {
-    // biome-ignore lint/performance/useDomNodeTextContent: only what is seen counts
     return this.page.locator(selector).first().innerText();
   }
 

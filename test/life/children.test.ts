@@ -55,7 +55,11 @@ test("E1: sessions of children that are killed end, however they are killed; tho
     await kill(child, signal);
     const session = await ended(server, id);
     assert.equal(session.end_reason, "process exited");
-    const last = (await server.readAll(id)).at(-1);
+    // The state is seen a moment before its entry, which is being stored.
+    const last = await until("the end's entry", async () => {
+      const entry = (await server.readAll(id)).at(-1);
+      return entry?.logger === "sessions" ? entry : undefined;
+    });
     assert.deepEqual([last?.level, last?.logger, last?.message], ["info", "sessions", "Session ended: process exited"]);
     assert.equal((await server.append(id, [{ message: "late" }])).error.code, "session_ended");
   }
