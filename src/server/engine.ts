@@ -175,7 +175,17 @@ export class Engine implements ShardEvents {
    * @param atMs when it ended, if that is not now; also the time of its last entry.
    */
   async end(session: Session, reason: string, atMs = this.clock.nowMs()): Promise<Refusal | undefined> {
-    if (!session.isActive) return undefined;
+    if (!session.isActive) return session.ending;
+    const ending = this.#writeEnd(session, reason, atMs);
+    session.ending = ending;
+    const refusal = await ending;
+    if (session.ending === ending) session.ending = undefined;
+    this.#announce(session);
+    for (const listener of session.listeners) listener.onPublished(session);
+    return refusal;
+  }
+
+  async #writeEnd(session: Session, reason: string, atMs: number): Promise<Refusal | undefined> {
     const before = session.record;
     const time = (ms: number) => new Date(ms).toISOString();
     // The state changes before anything is awaited: a batch that arrives later is refused, one that was taken in is stored.
@@ -191,8 +201,6 @@ export class Engine implements ShardEvents {
     const recorded = this.writeRecord(session);
     const refusal = (await appended) ?? (await recorded);
     if (refusal !== undefined) this.#takeBack(session, before);
-    this.#announce(session);
-    for (const listener of session.listeners) listener.onPublished(session);
     return refusal;
   }
 

@@ -99,7 +99,7 @@ export class Registry {
 
 function matches(session: Session, query: ListQuery): boolean {
   const { record } = session;
-  if (query.status !== "all" && record.status !== query.status) return false;
+  if (query.status !== "all" && session.status !== query.status) return false;
   if (query.prefix !== undefined && !session.id.startsWith(query.prefix)) return false;
   if (!sameText(record.appname, query.app) || !sameText(record.mode, query.mode)) return false;
   if (!sameText(record.platform, query.platform) || !sameText(record.jobid, query.jobid)) return false;

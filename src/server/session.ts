@@ -5,6 +5,7 @@ import { limits } from "../config.ts";
 import type { RingBlock } from "../handoff/ring.ts";
 import type { SegmentInfo, SessionRecord, SessionTail } from "../storage/types.ts";
 import type { SessionObject } from "../wire/api.ts";
+import type { Refusal } from "../wire/outcome.ts";
 
 /** A block of the session that lies in its shard's ring. */
 export interface ResidentBlock extends RingBlock {
@@ -34,6 +35,8 @@ export class Session {
   adoptedGeneration = -1;
   /** Files are being archived, restored or removed: appends wait for nothing, they are refused or queued by the engine. */
   busy: "archive" | "restore" | "purge" | undefined;
+  /** Its last entries are being written; until they are, the outside sees it active, for whoever reads up to its end. */
+  ending: Promise<Refusal | undefined> | undefined;
   /** The session and its data are gone; who still holds on to it lets go. */
   isRemoved = false;
   /** Batches that were taken in and not answered yet. */
@@ -67,6 +70,11 @@ export class Session {
 
   get isActive(): boolean {
     return this.record.status === "active";
+  }
+
+  /** The status that the outside sees. */
+  get status(): "active" | "ended" {
+    return this.ending === undefined ? this.record.status : "active";
   }
 
   get sizeBytes(): number {
@@ -133,6 +141,7 @@ export class Session {
     return {
       ...record,
       ...(this.isArchived ? { archived_at, original_bytes, archived_bytes } : {}),
+      ...(this.ending === undefined ? {} : { status: this.status, ended_at: null, end_reason: null }),
       metadata: record.metadata as Record<string, unknown>,
       last_activity_at: this.isActive ? this.#lastActivity(record.last_activity_at) : record.last_activity_at,
       head: this.head,

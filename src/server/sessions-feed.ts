@@ -102,7 +102,7 @@ export class SessionsFeed implements EngineListener {
   }
 
   #tellOf({ sink, shown }: Feed, session: Session): void {
-    const isWanted = !session.isRemoved && (sink.status === "all" || sink.status === session.record.status);
+    const isWanted = !session.isRemoved && (sink.status === "all" || sink.status === session.status);
     const wasShown = shown.has(session);
     if (isWanted) shown.add(session);
     else shown.delete(session);
