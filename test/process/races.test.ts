@@ -82,6 +82,25 @@ test("W2: nothing is stored between the end of a session and its resumption, how
   live.terminate();
 });
 
+test("a session is not seen as ended before its last entry can be read, and both who end it are told the same", async () => {
+  const text = "x".repeat(2000);
+  for (let round = 0; round < 15; round++) {
+    const id = await server.session();
+    const batch = Array.from({ length: 300 }, () => ({ message: text }));
+    const writing = Array.from({ length: 6 }, () => server.append(id, batch));
+    const ends = [server.call("DELETE", `/sessions/${id}`), server.call("DELETE", `/sessions/${id}?reason=other`)];
+    const seen = await until("the end", async () => {
+      const session = (await server.call("GET", `/sessions/${id}`)).json<SessionObject>();
+      return session.status === "ended" ? session : undefined;
+    });
+    await Promise.all(writing);
+    const stored = await server.readAll(id);
+    assert.match(stored.at(-1)?.message ?? "", /^Session ended: /);
+    assert.equal(seen.head, stored.length, "nothing comes behind what was there when it was seen as ended");
+    for (const answer of await Promise.all(ends)) assert.deepEqual(answer.json(), seen);
+  }
+});
+
 test("a feed of sessions that is slow now and then ends up with what the list says", async (t) => {
   const random = randomOf(seedOfRun());
   const live = await LiveSocket.open(server.url);
