@@ -39,9 +39,9 @@ export class Archivist {
 
   /** Archives the sessions that ended, or were restored, before `beforeMs`: one after the other, oldest first. */
   async archiveOlderThan(beforeMs: number): Promise<void> {
-    for (const session of endedSessions(this.#engine)) {
+    for (const session of await endedSessions(this.#engine)) {
       if (restingSinceMs(session) >= beforeMs || session.isArchived || session.head === 0) continue;
-      if (session.isActive || session.busy !== undefined || this.#engine.gate.isStopping) continue;
+      if (session.isActive || session.isRemoved || session.busy !== undefined || this.#engine.gate.isStopping) continue;
       const refusal = await this.archive(session);
       if (refusal !== undefined) this.#engine.log.warn({ session: session.id, refusal }, "A session could not be archived");
     }

@@ -4,6 +4,7 @@ import type { Refusal } from "../wire/outcome.ts";
 import type { Engine } from "./engine.ts";
 import { hasProcess, isAlive } from "./process-tie.ts";
 import type { Session } from "./session.ts";
+import { inTurns } from "./turns.ts";
 
 /** Processes looked up before the event loop turns to others: some 20 µs each. */
 const lookCountMax = 64;
@@ -33,12 +34,10 @@ export class Liveness {
     if (this.#isLooking) return;
     this.#isLooking = true;
     const gone: Promise<Refusal | undefined>[] = [];
-    let lookCount = 0;
-    for (const session of this.#candidates()) {
-      if (!hasProcess(session.record)) continue;
-      if (++lookCount % lookCountMax === 0) await nextTurn();
+    const named = [...this.#candidates()].filter((session) => hasProcess(session.record));
+    await inTurns(named, lookCountMax, (session) => {
       if (session.isActive && !this.#hasLiveProcess(session)) gone.push(this.#end(session, "process exited"));
-    }
+    });
     this.#isLooking = false;
     await this.#report(gone);
   }
@@ -93,8 +92,4 @@ export function durationText(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${two(Math.floor(seconds / 60) % 60)}m`;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -28,7 +28,14 @@ export async function recoverSessions(engine: Engine, trust: Trust): Promise<voi
   for (let from = 0; from < ids.length; from += sessionsPerTask) {
     tasks.push(engine.query.run<RecoveredSession[]>("recover", { ids: ids.slice(from, from + sessionsPerTask), trust }));
   }
-  for (const found of (await Promise.all(tasks)).flat()) register(engine, found);
+  const found = (await Promise.all(tasks)).flat();
+  // In the order of their ends, as they would stand without a restart: what sorts them by age later has little to do.
+  found.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+  for (const session of found) register(engine, session);
+}
+
+function orderOf({ record }: RecoveredSession): string {
+  return record?.ended_at ?? record?.created_at ?? "";
 }
 
 /** Ends the sessions that were active: whoever wrote them knows nothing of this server. */

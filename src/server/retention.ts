@@ -2,6 +2,7 @@
 import type { Engine } from "./engine.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import { inTurns } from "./turns.ts";
 
 /** What a prune removed, or would remove. */
 export interface PruneReport {
@@ -17,6 +18,8 @@ export type RetentionSettings = Pick<Settings, "retainAge" | "retainCount" | "re
 
 /** Sessions that go together: their names become durable with one sync, and intake has its turn between. */
 const groupSessionCount = 64;
+/** Sessions looked at in one turn of the event loop: well under a millisecond. */
+const sessionsPerTurn = 500;
 
 export class Retention {
   readonly #engine: Engine;
@@ -29,8 +32,8 @@ export class Retention {
   }
 
   /** Removes what expired, or only says what that is; a prune that runs serves all who ask. */
-  prune(isDryRun: boolean): Promise<PruneReport> {
-    if (isDryRun) return Promise.resolve(reportOf(choose(this.#engine, this.#settings)));
+  async prune(isDryRun: boolean): Promise<PruneReport> {
+    if (isDryRun) return reportOf(await choose(this.#engine, this.#settings));
     this.#running ??= this.#removeChosen().finally(() => {
       this.#running = undefined;
     });
@@ -39,7 +42,7 @@ export class Retention {
 
   async #removeChosen(): Promise<PruneReport> {
     const { log, remover, gate } = this.#engine;
-    const choices = choose(this.#engine, this.#settings);
+    const choices = await choose(this.#engine, this.#settings);
     const removed: Choice[] = [];
     for (let from = 0; from < choices.length && !gate.isStopping; from += groupSessionCount) {
       const group = choices.slice(from, from + groupSessionCount);
@@ -62,14 +65,18 @@ interface Choice {
 }
 
 /** Oldest first; active sessions count and never go, and neither do those whose files are not ours to touch. */
-function choose(engine: Engine, settings: RetentionSettings): Choice[] {
-  let count = engine.registry.count;
+async function choose(engine: Engine, settings: RetentionSettings): Promise<Choice[]> {
+  const ended = await endedSessions(engine);
   let bytes = 0;
-  for (const session of engine.registry.all) bytes += session.sizeBytes;
+  await inTurns(engine.registry.all, sessionsPerTurn, (session) => {
+    bytes += session.sizeBytes;
+  });
+  let count = engine.registry.count;
   const ageLimitMs = settings.retainAge > 0 ? engine.clock.nowMs() - settings.retainAge : Number.NEGATIVE_INFINITY;
   const choices: Choice[] = [];
-  for (const session of endedSessions(engine)) {
-    if (session.busy !== undefined) continue;
+  for (const session of ended) {
+    // Opened again, or held by somebody, since it was looked at.
+    if (session.isActive || session.isRemoved || session.busy !== undefined) continue;
     const why = whyExpired(endedMs(session) < ageLimitMs, count, bytes, settings);
     if (why === undefined) break;
     const { sizeBytes } = session;
@@ -99,9 +106,11 @@ function reportOf(choices: readonly Choice[]): PruneReport {
 }
 
 /** Returns the ended sessions whose files may be touched, the one that ended first first. */
-export function endedSessions(engine: Engine): Session[] {
-  const ended = [...engine.registry.all].filter((session) => !session.isActive && session.readOnly === undefined);
-  const timed = ended.map((session) => ({ session, atMs: endedMs(session) }));
+export async function endedSessions(engine: Engine): Promise<Session[]> {
+  const timed: { readonly session: Session; readonly atMs: number }[] = [];
+  await inTurns([...engine.registry.all], sessionsPerTurn, (session) => {
+    if (!session.isActive && session.readOnly === undefined) timed.push({ session, atMs: endedMs(session) });
+  });
   timed.sort((a, b) => a.atMs - b.atMs || a.session.slot - b.session.slot);
   return timed.map(({ session }) => session);
 }
