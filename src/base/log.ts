@@ -11,6 +11,8 @@ export type LogLineSink = (line: string) => void;
  * @param level pino's level name; `silent` for none.
  */
 export function createLog(level: string, sink: LogLineSink): Logger {
+  // Whoever read our log may be gone: that costs lines, not the process.
+  process.stderr.on("error", () => {});
   const stream = {
     write(line: string) {
       process.stderr.write(line);
