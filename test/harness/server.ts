@@ -60,6 +60,12 @@ export class TestServer {
     return this.#log;
   }
 
+  /** Closes the pipe that its log goes to, as a reader that dies would. */
+  closeLog(): void {
+    this.#child?.stderr?.destroy();
+    this.#child?.stdout?.destroy();
+  }
+
   get agent(): Agent {
     return this.#agent;
   }

@@ -204,6 +204,19 @@ test("a port that is taken is said and the program ends; the data directory is f
   assert.equal((await server.readAll(id))[0]?.message, "kept");
 });
 
+test("a server whose log nobody reads any more goes on, and drains in the end", async (t) => {
+  const server = await serverFor(t);
+  const id = await server.session();
+  server.closeLog();
+  assert.equal((await server.append(id, [{ message: "unread" }])).status, 200);
+  assert.equal(await server.stop(), 0);
+  await server.start();
+  assert.deepEqual(
+    (await server.readAll(id)).map((entry) => entry.message),
+    ["unread", "Session ended: server restart"],
+  );
+});
+
 test("wrong settings are all named and nothing is started", () => {
   const run = spawnSync(process.execPath, [program, "serve", "--port", "x", "--arena-bytes", "many", "--idle-timeout", "soon"], {
     encoding: "utf8",
