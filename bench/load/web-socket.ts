@@ -1,4 +1,5 @@
 /** A WebSocket client as bare as can be: frames are made before and counted as they come, payloads are not put together. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
@@ -20,7 +21,7 @@ export async function openWebSocket({ port, path, protocol }: SocketTarget): Pro
   const socket = connect(port, "127.0.0.1").setNoDelay(true);
   await once(socket, "connect");
   const lines = [`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, "Upgrade: websocket", "Connection: Upgrade"];
-  lines.push("Sec-WebSocket-Key: dGFpbHJhY2UgYmVuY2ggICA=", "Sec-WebSocket-Version: 13");
+  lines.push(`Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`, "Sec-WebSocket-Version: 13");
   if (protocol !== "") lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
   let received = Buffer.alloc(0);
