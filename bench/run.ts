@@ -111,8 +111,9 @@ function printTable(rows: readonly Row[], isMarkdown: boolean): void {
   console.log(isMarkdown ? markdownText(cells) : tableText(cells));
   for (const { flow, note } of rows) if (note !== undefined) console.log(`${flow}: ${note}`);
   const targeted = rows.filter(({ target }) => target !== undefined);
-  const met = targeted.filter(({ isMet }) => isMet === true);
-  if (targeted.length > 0) console.log(`\n${met.length} of ${targeted.length} targets met.`);
+  const countOf = (verdict: Row["verdict"]) => targeted.filter((row) => row.verdict === verdict).length;
+  const counts = `${countOf("met")} met, ${countOf("not met")} not met, ${countOf("unsure")} unsure`;
+  if (targeted.length > 0) console.log(`\n${targeted.length} targets: ${counts}.`);
 }
 
 async function runStages(wanted: (name: string) => boolean, options: Options): Promise<void> {

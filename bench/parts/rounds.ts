@@ -1,5 +1,5 @@
 /** Measures a flow in rounds, subject and reference in turn, and makes a row of it. */
-import { type Bench, type Contest, type Flow, figureOf, type Sample } from "../flow/flow.ts";
+import { type Bench, type Contest, type Flow, figureOf, type Sample, type Target } from "../flow/flow.ts";
 import { markCpu, othersBusy } from "./process.ts";
 import { median } from "./statistics.ts";
 
@@ -15,7 +15,8 @@ export interface Row {
   readonly ratios: readonly number[];
   readonly ratio?: number;
   readonly target?: Flow["target"];
-  readonly isMet?: boolean;
+  /** `unsure`: others disturbed the rounds, or the rounds do not agree. */
+  readonly verdict?: "met" | "not met" | "unsure";
   readonly roundCount: number;
   /** Rounds that were thrown away because others kept the machine busy. */
   readonly disturbedCount: number;
@@ -90,7 +91,14 @@ async function rowOf(flow: Flow, contest: Contest, rounds: Rounds, referenceName
   };
   const { target } = flow;
   if (target === undefined) return compared;
-  return { ...compared, target, isMet: target.bound === "at least" ? ratio >= target.ratio : ratio <= target.ratio };
+  return { ...compared, target, verdict: othersBusy > othersBusyMax ? "unsure" : verdictOf(target, ratios) };
+}
+
+/** All rounds must say the same. */
+function verdictOf({ bound, ratio }: Target, ratios: readonly number[]): "met" | "not met" | "unsure" {
+  const met = ratios.filter((one) => (bound === "at least" ? one >= ratio : one <= ratio)).length;
+  if (met === ratios.length) return "met";
+  return met === 0 ? "not met" : "unsure";
 }
 
 interface Pair {

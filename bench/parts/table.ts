@@ -43,7 +43,9 @@ export function cellsOf(row: Row): string[] {
     cpuText(row.referenceCpuNs),
     ratioText(row),
     row.othersBusy.toFixed(2),
-    target === undefined ? "" : `${row.isMet === true ? "met" : "NOT MET"}: ${target.bound} ${target.ratio.toFixed(2)}`,
+    target === undefined
+      ? ""
+      : `${row.verdict === "not met" ? "NOT MET" : row.verdict}: ${target.bound} ${target.ratio.toFixed(2)}`,
   ];
 }
 
