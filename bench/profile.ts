@@ -42,6 +42,8 @@ interface ThreadProfile {
 }
 
 const flowCountDefault = 3;
+/** Waiting for a processor that a profile may hold and still be of use. */
+const waitingShareMax = 0.05;
 /** A thread that did less than this of the time is not shown. */
 const busyShareMin = 0.02;
 
@@ -61,7 +63,9 @@ async function main(options: Options): Promise<void> {
     const load = { fromUs, toUs: fromUs + seconds * 1e6 };
     const rate = `${Math.round(count / seconds).toLocaleString("en-US")} ${flow.unit}/s under the profiler`;
     console.log(`\n${flow.name}: ${rate}, ${((serverCpuSeconds / count) * 1e9).toFixed(0)} ns of CPU each`);
-    for (const profile of threadsOf(profiles, load)) printThread(profile, options.top);
+    const threads = threadsOf(profiles, load);
+    printWaiting(threads, serverCpuSeconds);
+    for (const profile of threads) printThread(profile, options.top);
   }
   await context.close();
 }
@@ -117,6 +121,18 @@ function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   if (url === "") return name;
   const place = url.startsWith("node:") ? url : basename(url).replace(/\.js$/, ".ts");
   return `${name} ${place}${url.startsWith("node:") ? "" : `:${lineNumber + 1}`}`;
+}
+
+/**
+ * Samples are taken by the clock: a thread that lost its processor is charged for the wait, and loses it most often where it
+ * wakes another. What is busy beyond CPU time was such waiting, and shares of calls that wake threads are too high by it.
+ */
+function printWaiting(threads: readonly ThreadProfile[], cpuSeconds: number): void {
+  const busySeconds = threads.reduce((sum, { busyMs }) => sum + busyMs, 0) / 1000;
+  const waiting = Math.max(0, 1 - cpuSeconds / busySeconds);
+  const numbers = `${busySeconds.toFixed(1)} s busy by the clock, ${cpuSeconds.toFixed(1)} s on a processor`;
+  const trust = waiting < waitingShareMax ? "" : "; DISTURBED: don't trust postMessage, postTask, settle";
+  console.log(`${numbers}: ${(waiting * 100).toFixed(0)} % waited for one${trust}`);
 }
 
 function printThread({ thread, busyMs, wholeMs, selfMs }: ThreadProfile, top: number): void {
