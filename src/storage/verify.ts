@@ -141,7 +141,10 @@ class Verifier {
     this.report.sessionCount++;
     const { record, warning } = readSessionRecord(this.#files, this.#dataDir, session.id);
     if (warning !== undefined) this.report.findings.push(warning);
-    else if (record === undefined) this.report.findings.push(`${session.directory}/${sessionFileName} is missing`);
+    else if (record === undefined && session.segments.length > 0)
+      this.report.findings.push(`${session.directory}/${sessionFileName} is missing`);
+    else if (record === undefined)
+      this.report.notes.push(`${session.directory} is left from a session whose making was interrupted: nothing was in it`);
     for (const [index, segment] of session.segments.entries()) {
       this.report.segmentCount++;
       try {

@@ -51,6 +51,14 @@ test("a sound data directory has no findings, and everything in it was counted",
   assert.equal(progress, report.sizeBytes);
 });
 
+test("what a kill leaves of a session that was just being made is no damage", () => {
+  const files = someSessions();
+  files.makeDirectory(`${dataDir}/sessions/${idOf(3)}`);
+  const { findings, notes } = verifyDataDirectory(files, dataDir);
+  assert.deepEqual([findings, notes.length], [[], 1]);
+  assert.match(notes[0] ?? "", /making was interrupted/);
+});
+
 test("each kind of damage is a finding that names the file and what is lost", () => {
   const directory = `${dataDir}/sessions/${idOf(1)}`;
   const path = `${directory}/${segmentName(1, false)}`;
