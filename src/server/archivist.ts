@@ -18,13 +18,11 @@ export class Archivist {
 
   /** Compacts and compresses an ended session; an archived one stays as it is. */
   async archive(session: Session): Promise<Refusal | undefined> {
-    if (session.isArchived) return undefined;
-    const original = originalSizeBytes(session);
+    if (isDone(session)) return undefined;
     const rewritten = await this.#rewrite(session, "archive");
     if (isRefusal(rewritten)) return rewritten;
-    const { restored_at: _at, ...record } = session.record;
-    const sizes = { archived_at: this.#now(), original_bytes: original, archived_bytes: rewritten.bytesAfter };
-    return this.#record(session, { ...record, ...sizes });
+    const { restored_at: _restored, ...record } = session.record;
+    return this.#record(session, { ...record, archived_at: this.#now(), archived_bytes: rewritten.bytesAfter });
   }
 
   /** Brings plain segments back. */
@@ -40,7 +38,7 @@ export class Archivist {
   /** Archives the sessions that ended, or were restored, before `beforeMs`: one after the other, oldest first. */
   async archiveOlderThan(beforeMs: number): Promise<void> {
     for (const session of await endedSessions(this.#engine)) {
-      if (restingSinceMs(session) >= beforeMs || session.isArchived || session.head === 0) continue;
+      if (restingSinceMs(session) >= beforeMs || isDone(session) || session.head === 0) continue;
       if (session.isActive || session.isRemoved || session.busy !== undefined || this.#engine.gate.isStopping) continue;
       const refusal = await this.archive(session);
       if (refusal !== undefined) this.#engine.log.warn({ session: session.id, refusal }, "A session could not be archived");
@@ -64,7 +62,7 @@ export class Archivist {
 
   async #rewriteHeld(session: Session, task: "archive" | "restore"): Promise<Rewritten | Refusal> {
     try {
-      const refusal = await this.#engine.releaseFiles(session);
+      const refusal = (task === "archive" ? await this.#begin(session) : undefined) ?? (await this.#engine.releaseFiles(session));
       if (refusal !== undefined) return refusal;
       const { id, segments, head } = session;
       // Whatever becomes of the last segment: who goes on with the session begins a new one.
@@ -82,6 +80,13 @@ export class Archivist {
     }
   }
 
+  /** On disk before any file changes: whoever finishes this after a crash must know what there was. */
+  #begin(session: Session): Promise<Refusal | undefined> {
+    const { archived_at: _at, archived_bytes: _bytes, ...record } = session.record;
+    this.#engine.registry.setRecord(session, { ...record, original_bytes: originalSizeBytes(session) });
+    return this.#engine.writeHeldRecord(session);
+  }
+
   async #record(session: Session, record: SessionRecord): Promise<Refusal | undefined> {
     this.#engine.registry.setRecord(session, record);
     const refusal = await this.#engine.writeRecord(session);
@@ -94,10 +99,25 @@ export class Archivist {
   }
 }
 
-/** Bytes that the session's segments have as plain ones: of those that are archived already the record tells. */
+/** All of it is archived, and the record says so: a crash may have come between. */
+function isDone({ isArchived, record }: Session): boolean {
+  return isArchived && record.archived_at !== undefined;
+}
+
+/** Bytes that the session's segments have as plain ones; of those that are archived already the record tells. */
 function originalSizeBytes({ segments, record }: Session): number {
-  const plain = segments.filter((segment) => !segment.archived).reduce((sum, segment) => sum + segment.sizeBytes, 0);
-  return plain + (segments.some((segment) => segment.archived) ? (record.original_bytes ?? 0) : 0);
+  const { original_bytes = 0, archived_at, archived_bytes = 0 } = record;
+  // An archive was begun and not finished.
+  if (archived_at === undefined && original_bytes > 0) return original_bytes;
+  let plainSizeBytes = 0;
+  let archivedSizeBytes = 0;
+  for (const { archived, sizeBytes } of segments) {
+    if (archived) archivedSizeBytes += sizeBytes;
+    else plainSizeBytes += sizeBytes;
+  }
+  // A part of them may have been brought back since.
+  const share = archived_bytes > 0 ? Math.min(1, archivedSizeBytes / archived_bytes) : 0;
+  return plainSizeBytes + Math.round(original_bytes * share);
 }
 
 /** Who brought a session back wants it plain for as long as one that has just ended. */

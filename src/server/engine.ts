@@ -233,6 +233,12 @@ export class Engine implements ShardEvents {
     return this.#write(session, itemKind.record, () => session.record);
   }
 
+  /** The same by who holds the session's files. */
+  writeHeldRecord(session: Session): Promise<Refusal | undefined> {
+    assert(session.busy !== undefined, "who holds a session is not kept from its files");
+    return this.#control(session, itemKind.record, session.record);
+  }
+
   /** Queues the writing of the session's durable readers; the answer comes when they are on disk. */
   writeReaders(session: Session, readers: readonly ReaderRecord[]): Promise<Refusal | undefined> {
     return this.#write(session, itemKind.readers, () => readers);
