@@ -86,6 +86,10 @@ export class Ingest {
   /** Where a block is encoded that has no room in the ring. */
   #scratch: OwnedBytes = new Uint8Array(0);
   #pending: PendingBatch[] = [];
+  /** `producer:sequence` of the pending batches that carry a key. */
+  readonly #pendingKeys = new Set<string>();
+  /** Entries of the batch that was decoded last. */
+  #decodedCount = 0;
   #attempt = 1;
   /** Bodies inflated since whoever runs the jobs set it to 0. */
   inflationCount = 0;
@@ -145,10 +149,11 @@ export class Ingest {
   #decodeBatch(job: IngestJob, item: number, slot: number, state: SlotState, result: ResultWriter): void {
     const body = this.#bodyOf(job, item);
     if ("code" in body) return result.refuse(item, body);
-    const key = this.#keyOf(job, item, body);
-    if (key !== undefined) {
+    const keyText = job.keys[job.items[item * itemWordCount + itemAt.extra] as number];
+    const key = keyText === undefined ? undefined : keyOf(keyText, body);
+    if (keyText !== undefined && key !== undefined) {
       // The same key twice in one job: the first must be in the window before the second is looked up.
-      if (this.#pending.some((other) => other.key?.producer === key.producer)) this.#writeBlock(slot, state, result);
+      if (this.#pendingKeys.has(keyText)) this.#writeBlock(slot, state, result);
       if (this.#answeredBefore(item, state, key, result)) return;
     }
     let refusal = this.#decodeInto(job, item, body);
@@ -158,8 +163,8 @@ export class Ingest {
       refusal = this.#decodeInto(job, item, body);
     }
     if (refusal !== undefined) return result.refuse(item, refusal);
-    const before = this.#pending.reduce((sum, batch) => sum + batch.count, 0);
-    this.#pending.push({ item, count: this.#columns.count - before, key });
+    this.#pending.push({ item, count: this.#decodedCount, key });
+    if (keyText !== undefined) this.#pendingKeys.add(keyText);
   }
 
   #decodeInto(job: IngestJob, item: number, body: AnyBytes): Refusal | undefined {
@@ -184,6 +189,7 @@ export class Ingest {
       this.#columns.rollback(mark);
       this.#renderer.beginBlock();
     }
+    this.#decodedCount = this.#columns.count - mark.count;
     return refusal;
   }
 
@@ -197,18 +203,6 @@ export class Ingest {
     this.inflationCount++;
     const name = encoding === bodyEncoding.gzip ? "gzip" : "lz4";
     return inflate(name, this.#options.slab, offset, end, limits.bodyInflatedSizeBytesMax);
-  }
-
-  #keyOf(job: IngestJob, item: number, body: AnyBytes): PendingBatch["key"] {
-    const index = job.items[item * itemWordCount + itemAt.extra] as number;
-    if (index < 0) return undefined;
-    const [producer, sequence] = must(job.keys[index], "a key's index lies in the job").split(":");
-    const bodyHash = createHash("sha256").update(body).digest("hex").slice(0, 32);
-    return {
-      producer: must(producer, "a key has a producer"),
-      sequence: BigInt(must(sequence, "a key has a sequence")),
-      bodyHash,
-    };
   }
 
   /** Answers a batch whose key is in the window. */
@@ -302,6 +296,7 @@ export class Ingest {
 
   #reset(): void {
     this.#pending = [];
+    this.#pendingKeys.clear();
     this.#columns.clear();
     this.#renderer.beginBlock();
   }
@@ -316,6 +311,16 @@ const keyMessages = {
   mismatch: "This Idempotency-Key was used for another body: use the next sequence number for a new batch.",
   old: "This Idempotency-Key is older than the window that is remembered: it can't be told whether it was stored.",
 } as const;
+
+/** @param text `producer:sequence`, as intake found it good. */
+function keyOf(text: string, body: AnyBytes): NonNullable<PendingBatch["key"]> {
+  const [producer, sequence] = text.split(":");
+  return {
+    producer: must(producer, "a key has a producer"),
+    sequence: BigInt(must(sequence, "a key has a sequence")),
+    bodyHash: createHash("sha256").update(body).digest("hex").slice(0, 32),
+  };
+}
 
 /** The list of segments after an append to `grown`, which is its last one or a new one. */
 function withSegment(segments: readonly SegmentInfo[], grown: SegmentInfo): readonly SegmentInfo[] {
