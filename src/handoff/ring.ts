@@ -35,16 +35,14 @@ export class RingWriter {
     this.#limit = grant.limit;
   }
 
-  /** Returns the position of `sizeBytes` of room in one piece, or -1. Nothing is taken until `commit`. */
-  tryReserve(sizeBytes: number): number {
-    const start = placeFor(this.position, align8(sizeBytes), this.bytes.length);
-    return start >= 0 && start + align8(sizeBytes) <= this.#limit ? start : -1;
-  }
-
-  /** Takes the room at `start` (of `tryReserve`) for a block of `sizeBytes`, which may be less than was asked for. */
-  commit(start: number, sizeBytes: number): void {
-    assert(start >= this.position && start + align8(sizeBytes) <= this.#limit, "a block lies inside the grant");
-    this.position = start + align8(sizeBytes);
+  /** Copies `block` to the next room in one piece and returns its position; -1: the grant has no such room left. */
+  put(block: Uint8Array): number {
+    const start = placeFor(this.position, align8(block.length), this.bytes.length);
+    const end = start + align8(block.length);
+    if (start < 0 || end > this.#limit) return -1;
+    this.bytes.set(block, start % this.bytes.length);
+    this.position = end;
+    return start;
   }
 }
 

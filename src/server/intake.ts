@@ -84,8 +84,10 @@ class Append implements Batch {
   take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#isAnswered) return;
     assert((this.#staged?.length ?? 0) + chunk.byteLength <= this.sizeBytes, "the library keeps to the content length");
-    if (isLast) this.#queue(new Uint8Array(chunk));
-    else this.#stage(new Uint8Array(chunk));
+    if (!isLast) return this.#stage(new Uint8Array(chunk));
+    if (this.#staged === undefined) return this.#queue(new DataView(chunk));
+    this.#stage(new Uint8Array(chunk));
+    if (!this.#isAnswered) this.#queue(this.#staged.view);
   }
 
   /** The peer is gone: a batch that is queued is stored all the same, a partial one never was. */
@@ -130,8 +132,8 @@ class Append implements Batch {
     this.#staged = undefined;
   }
 
-  /** The body is complete. State may have changed while it came: what holds now decides. */
-  #queue(lastChunk: Uint8Array): void {
+  /** The body is complete, in the first bytes of `body`. State may have changed while it came: what holds now decides. */
+  #queue(body: DataView): void {
     const engine = this.#engine;
     // Another request may have made the session meanwhile.
     const known = this.session ?? engine.registry.find(this.#head.id);
@@ -140,9 +142,7 @@ class Append implements Batch {
     const shard = known === undefined ? engine.shardOfId(this.#head.id) : engine.shardOf(known);
     this.offset = shard.isFull ? -1 : shard.slab.reserve(this.sizeBytes);
     if (this.offset < 0) return this.#overloaded();
-    const staged = this.#staged;
-    if (staged !== undefined) shard.slab.bytes.set(staged.bytes.subarray(0, staged.length), this.offset);
-    shard.slab.bytes.set(lastChunk, this.offset + (staged?.length ?? 0));
+    shard.slab.put(this.offset, body, 0, this.sizeBytes);
     this.#unstage();
     this.session = known ?? createFor(engine, this.#head, this.#response);
     this.receivedMs = engine.clock.nowMs();

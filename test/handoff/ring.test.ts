@@ -28,12 +28,9 @@ test("H2: what is resident reads back as it was written, through wrap and evicti
         writer.enter(index.grant(sizes.reduce((sum, size) => sum + size, 0)));
         const written: TestBlock[] = [];
         for (const sizeBytes of sizes) {
-          const position = writer.tryReserve(sizeBytes);
-          if (position < 0) continue;
           stamp = (stamp + 1) % 251;
-          const offset = index.offsetOf(position);
-          writer.bytes.fill(stamp, offset, offset + sizeBytes);
-          writer.commit(position, sizeBytes);
+          const position = writer.put(new Uint8Array(sizeBytes).fill(stamp));
+          if (position < 0) continue;
           written.push({ position, sizeBytes, owner, dropped: false, stamp });
         }
         for (const block of written) {
@@ -58,10 +55,9 @@ test("a block larger than the ring is refused, and so is one that does not fit i
   const index = new RingIndex(256);
   const writer = new RingWriter(index.buffer);
   writer.enter(index.grant(8));
-  assert.equal(writer.tryReserve(257), -1);
-  assert.equal(writer.tryReserve(256), 0);
-  writer.commit(0, 256);
-  assert.equal(writer.tryReserve(8), -1);
+  assert.equal(writer.put(new Uint8Array(257)), -1);
+  assert.equal(writer.put(new Uint8Array(256)), 0);
+  assert.equal(writer.put(new Uint8Array(8)), -1);
 });
 
 test("a job that is run again writes over what its dead worker wrote", () => {
@@ -69,7 +65,7 @@ test("a job that is run again writes over what its dead worker wrote", () => {
   const writer = new RingWriter(index.buffer);
   const grant = index.grant(64);
   writer.enter(grant);
-  writer.commit(writer.tryReserve(64), 64);
+  assert.equal(writer.put(new Uint8Array(64)), 0);
   writer.enter(grant);
-  assert.equal(writer.tryReserve(64), 0);
+  assert.equal(writer.put(new Uint8Array(64)), 0);
 });

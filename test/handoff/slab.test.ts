@@ -48,3 +48,19 @@ test("a full slab says so and goes on when room comes back", () => {
   slab.release(first, 2 * page);
   assert.ok(slab.reserve(1) >= 0);
 });
+
+test("a body lies in the slab as it was put there, whatever its size and alignment, and nothing beside it changes", () => {
+  const slab = new IntakeSlab(8 * page);
+  const source = Uint8Array.from({ length: 3 * page }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
+  for (const size of [0, 1, 3, 4, 7, 170, 512, 513, 4000, page - 1, page, page + 5, 2 * page + 9]) {
+    for (const start of [0, 1, 3, 8]) {
+      slab.bytes.fill(0xaa);
+      const offset = slab.reserve(size);
+      slab.put(offset, new DataView(source.buffer), start, start + size);
+      assert.ok(Buffer.from(slab.bytes.subarray(offset, offset + size)).equals(source.subarray(start, start + size)));
+      assert.ok(slab.bytes.subarray(0, offset).every((byte) => byte === 0xaa));
+      assert.ok(slab.bytes.subarray(offset + size).every((byte) => byte === 0xaa));
+      slab.release(offset, size);
+    }
+  }
+});
