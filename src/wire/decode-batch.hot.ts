@@ -1,5 +1,5 @@
 /** Decodes a client's LogBatch: everything is checked first, then its columns are taken as they lie. */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
 import { appendWords } from "../base/words.hot.ts";
@@ -70,7 +70,13 @@ export class BatchDecoder {
   decode(context: DecodeContext, columns: EntryColumns): Refusal | undefined {
     this.#context = context;
     this.#columns = columns;
-    return this.#checkTable() ?? this.#checkRows() ?? this.#checkText() ?? this.#checkStrings() ?? this.#take();
+    const refusal = this.#checkTable() ?? this.#checkRows() ?? this.#checkText() ?? this.#checkStrings();
+    if (refusal !== undefined) return refusal;
+    columns.reserveEntries(this.#count);
+    this.#loggerNumbers = cleared(this.#loggerNumbers, this.#loggers.range.count);
+    this.#templateNumbers = cleared(this.#templateNumbers, this.#templates.range.count);
+    const isWhole = this.#text.range.at >= 0 && this.#fields.range.at < 0;
+    return isWhole ? this.#takeColumns() : this.#takeRows();
   }
 
   #checkTable(): Refusal | undefined {
@@ -119,11 +125,13 @@ export class BatchDecoder {
   /** Text and fields are UTF-8; no end of a text cuts a character. */
   #checkText(): Refusal | undefined {
     const { bytes, view } = this.#scanner;
-    for (const { range, name } of [this.#text, this.#fields]) {
-      if (range.at >= 0 && !isUtf8(bytes.subarray(range.at, range.at + range.count))) return notUtf8(name);
-    }
+    const fields = this.#fields.range;
+    if (fields.at >= 0 && !isUtf8(bytes.subarray(fields.at, fields.at + fields.count))) return notUtf8("fields");
     const text = this.#text.range;
     if (text.at < 0) return undefined;
+    const textBytes = bytes.subarray(text.at, text.at + text.count);
+    if (isAscii(textBytes)) return undefined;
+    if (!isUtf8(textBytes)) return notUtf8("text");
     const ends = this.#textEnds.range.at;
     for (let index = 0; index < this.#count; index++) {
       const start = view.getUint32(ends + index * 4, true);
@@ -144,33 +152,118 @@ export class BatchDecoder {
         if (sizeBytes > end - begin) return broken("its strings overlap");
         const { at, count } = string;
         if (count > this.#context.limits.entrySizeBytesMax) return broken(`string ${index} of ${name} is too large`);
-        if (!isAscii(bytes, at, at + count) && !isUtf8(bytes.subarray(at, at + count)))
+        if (!isAsciiName(bytes, at, at + count) && !isUtf8(bytes.subarray(at, at + count)))
           return notUtf8(`string ${index} of ${name}`);
       }
     }
     return undefined;
   }
 
+  /** Takes whole columns, when neither fields are to be looked at nor text is to be rendered. */
+  #takeColumns(): Refusal | undefined {
+    const columns = this.#columns;
+    const { limits } = this.#context;
+    const { bytes } = this.#scanner;
+    const text = this.#text.range;
+    const sizeBytesMax = columnsSizeBytes(columns) + limits.columnsSizeBytesMax;
+    const refusal =
+      this.#takeTextEnds() ??
+      this.#takeLevels() ??
+      this.#takeIndexes(this.#loggers, this.#loggerIndexes, this.#loggerNumbers, columns.loggers, columns.loggerIndexes) ??
+      this.#takeIndexes(
+        this.#templates,
+        this.#templateIndexes,
+        this.#templateNumbers,
+        columns.templates,
+        columns.templateIndexes,
+      );
+    if (refusal !== undefined) return refusal;
+    this.#takeTimestamps();
+    columns.text.append(bytes, text.at, text.at + text.count);
+    columns.fieldEnds.fill(columns.fields.length, columns.count + 1, columns.count + this.#count + 1);
+    columns.count += this.#count;
+    return columnsSizeBytes(columns) > sizeBytesMax ? refusalOfBatchSize(limits) : undefined;
+  }
+
+  #takeTextEnds(): Refusal | undefined {
+    const { view } = this.#scanner;
+    const { limits } = this.#context;
+    const { textEnds, text, count } = this.#columns;
+    const at = this.#textEnds.range.at + 4;
+    let start = 0;
+    for (let index = 0; index < this.#count; index++) {
+      const end = view.getUint32(at + index * 4, true);
+      if (end - start > limits.entrySizeBytesMax) return refusalOfSize(limits, index);
+      textEnds[count + index + 1] = text.length + end;
+      start = end;
+    }
+    return undefined;
+  }
+
+  #takeLevels(): Refusal | undefined {
+    const { levels, count } = this.#columns;
+    const { bytes } = this.#scanner;
+    const { at } = this.#levels.range;
+    if (at < 0) {
+      levels.fill(levelNone, count, count + this.#count);
+      return undefined;
+    }
+    for (let index = 0; index < this.#count; index++) {
+      const level = bytes[at + index]!;
+      if (level >= levelCount) return refuseLevel(index, level);
+      levels[count + index] = level;
+    }
+    return undefined;
+  }
+
+  #takeIndexes(
+    strings: Column,
+    indexes: Column,
+    numbers: Uint32Array,
+    target: Dictionary,
+    column: Uint32Array,
+  ): Refusal | undefined {
+    const { count } = this.#columns;
+    for (let index = 0; index < this.#count; index++) {
+      const number = this.#number(strings.range, indexes.range, index, target, numbers);
+      if (number < 0) return refuseIndex(strings, index);
+      column[count + index] = number;
+    }
+    return undefined;
+  }
+
+  #takeTimestamps(): void {
+    const { timestamps, count } = this.#columns;
+    const { at } = this.#timestamps.range;
+    const { receivedLow, receivedHigh } = this.#context;
+    if (at >= 0) {
+      const target = new Uint8Array(timestamps.buffer, timestamps.byteOffset + count * 8, this.#count * 8);
+      target.set(this.#scanner.bytes.subarray(at, at + this.#count * 8));
+      return;
+    }
+    for (let index = count; index < count + this.#count; index++) {
+      timestamps[index * 2] = receivedLow;
+      timestamps[index * 2 + 1] = receivedHigh;
+    }
+  }
+
   /** Takes the rows, which only may still be refused for what single entries hold. */
-  #take(): Refusal | undefined {
+  #takeRows(): Refusal | undefined {
     const columns = this.#columns;
     const { limits, receivedLow, receivedHigh } = this.#context;
     const { view } = this.#scanner;
     const sizeBytesMax = columnsSizeBytes(columns) + limits.columnsSizeBytesMax;
     const timestamps = this.#timestamps.range.at;
     const levels = this.#levels.range.at;
-    this.#loggerNumbers = cleared(this.#loggerNumbers, this.#loggers.range.count);
-    this.#templateNumbers = cleared(this.#templateNumbers, this.#templates.range.count);
     this.#templatesSizeBytes = 0;
-    columns.reserveEntries(this.#count);
     for (let index = 0; index < this.#count; index++) {
       const level = levels < 0 ? levelNone : view.getUint8(levels + index);
-      if (level >= levelCount) return refuseEntry(index, "level", `is ${level}, more than ${levelCount - 1}`);
+      if (level >= levelCount) return refuseLevel(index, level);
       const logger = this.#number(this.#loggers.range, this.#loggerIndexes.range, index, columns.loggers, this.#loggerNumbers);
-      if (logger < 0) return refuseEntry(index, "logger", "is not in loggers");
+      if (logger < 0) return refuseIndex(this.#loggers, index);
       const templates = columns.templates;
       const template = this.#number(this.#templates.range, this.#templateIndexes.range, index, templates, this.#templateNumbers);
-      if (template < 0) return refuseEntry(index, "format", "is not in templates");
+      if (template < 0) return refuseIndex(this.#templates, index);
       const refusal = this.#takeFields(index) ?? this.#takeText(index, template);
       if (refusal !== undefined) return refusal;
       const low = timestamps < 0 ? receivedLow : view.getInt32(timestamps + index * 8, true);
@@ -252,8 +345,8 @@ function cleared(numbers: Uint32Array<ArrayBuffer>, count: number): Uint32Array<
   return numbers.fill(0, 0, count);
 }
 
-/** Whether all bytes are below 0x80; short strings, which names are, do not pay for a call out. */
-function isAscii(bytes: AnyBytes, start: number, end: number): boolean {
+/** Whether all bytes are below 0x80; names are short and do not pay for a call out. */
+function isAsciiName(bytes: AnyBytes, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at]! >= 0x80) return false;
   return true;
 }
@@ -264,6 +357,15 @@ function broken(what: string): Refusal {
 
 function notUtf8(what: string): Refusal {
   return refuse("invalid_utf8", `The binary batch is broken: ${what} is not UTF-8.`);
+}
+
+function refuseLevel(index: number, level: number): Refusal {
+  return refuseEntry(index, "level", `is ${level}, more than ${levelCount - 1}`);
+}
+
+function refuseIndex(strings: Column, index: number): Refusal {
+  const field = strings.slot === slot.loggers ? "logger" : "format";
+  return refuseEntry(index, field, `is not in ${strings.name}`);
 }
 
 function refuseEntry(index: number, field: string, what: string): Refusal {
