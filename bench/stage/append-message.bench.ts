@@ -18,10 +18,11 @@ function rows(name: string, entryCount: number): StageCase[] {
   }));
   const text = JSON.stringify({ type: "append", ref: 7, session: "a".repeat(24), entries });
   const bytes = new Uint8Array(Buffer.from(text));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const message = new AppendMessage();
   const find = (): number => {
     let found = 0;
-    for (let round = 0; round < 100; round++) if (message.read(bytes)) found += message.ends[5] ?? 0;
+    for (let round = 0; round < 100; round++) if (message.read(view)) found += message.ends[5] ?? 0;
     return found;
   };
   const parse = (): number => {

@@ -5,6 +5,7 @@ export type SessionId = string & { readonly brand: "SessionId" };
 
 export const sessionIdSizeBytes = 12;
 const pattern = /^[0-9a-fA-F]{24}$/;
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const zeros = "0".repeat(24);
 
 /** Returns the id in lower case, or undefined when `text` is none (all zeros is none). */
@@ -16,7 +17,7 @@ export function tryParseSessionId(text: string): SessionId | undefined {
 /** Returns the id that `bytes` spell. */
 export function sessionIdOf(bytes: Uint8Array): SessionId {
   let text = "";
-  for (let index = 0; index < sessionIdSizeBytes; index++) text += (bytes[index] ?? 0).toString(16).padStart(2, "0");
+  for (let index = 0; index < sessionIdSizeBytes; index++) text += hexPairs[bytes[index] ?? 0];
   return text as SessionId;
 }
 

@@ -1,5 +1,6 @@
 /** The routes: which verb on which path does what. Every handler is wrapped: no exception reaches the library. */
 import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from "uWebSockets.js";
+import { utf8 } from "../base/bytes.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Engine } from "./engine.ts";
 import { type Answer, Exchange, refusalAnswer, writeAnswer } from "./exchange.ts";
@@ -21,6 +22,8 @@ const forbiddenHost = refuse(
 );
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: no second server on the same port. */
 const exclusivePort = 1;
+/** As bytes, which the library takes without a copy: every request is asked for it. */
+const hostName = utf8("host");
 const verbNames = { get: "GET", post: "POST", put: "PUT", del: "DELETE" } as const;
 
 /** Registers the routes on `app`. */
@@ -46,7 +49,7 @@ export function addRoutes(app: TemplatedApp, routes: readonly Route[], engine: E
 
 /** Answers a bad Host and says so; false: the request goes on. For handlers that do not take an exchange. */
 export function refuseBadHost(guard: HostGuard, response: HttpResponse, request: HttpRequest): boolean {
-  if (guard.isGoodHost(request.getHeader("host"))) return false;
+  if (guard.isGoodHost(request.getHeader(hostName))) return false;
   response.onAborted(() => {});
   const isHead = request.getMethod() === "head";
   response.cork(() => writeAnswer(response, refusalAnswer(forbiddenHost), isHead));

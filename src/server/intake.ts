@@ -6,9 +6,10 @@
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { assert } from "../base/assert.ts";
-import { ByteColumn } from "../base/bytes.ts";
+import { ByteColumn, utf8 } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
+import { appendAnswer } from "../wire/append-answer.hot.ts";
 import { bodyKindOf } from "../wire/body-kind.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { busyRefusal, type Engine, overloadedRefusal } from "./engine.ts";
@@ -17,6 +18,15 @@ import { parseSessionQuery } from "./query-input.ts";
 import type { Session } from "./session.ts";
 import type { Batch } from "./shard.ts";
 
+// The library takes bytes as they are, and texts only by way of a copy.
+const contentTypeHeader = utf8("Content-Type");
+const jsonType = utf8("application/json");
+const names = {
+  contentType: utf8("content-type"),
+  contentEncoding: utf8("content-encoding"),
+  contentLength: utf8("content-length"),
+  idempotencyKey: utf8("idempotency-key"),
+};
 const keyPattern = /^[A-Za-z0-9._-]{1,64}:(0|[1-9][0-9]{0,18})$/;
 
 /** What a request's head says, once it was found good. */
@@ -109,10 +119,9 @@ class Append implements Batch {
       counters.storedSizeBytes += this.sizeBytes;
     }
     if (this.#isAborted) return;
-    const body = appendAnswer(first, count, this.synced, duplicate);
     this.#response.cork(() => {
-      this.#response.writeHeader("Content-Type", "application/json");
-      this.#response.end(body);
+      this.#response.writeHeader(contentTypeHeader, jsonType);
+      this.#response.end(appendAnswer(first, count, this.synced, duplicate));
     });
   }
 
@@ -162,14 +171,6 @@ class Append implements Batch {
   }
 }
 
-/** The JSON of a stored batch. */
-export function appendAnswer(first: number, count: number, synced: boolean, duplicate: boolean): string {
-  const ack = synced ? "synced" : "written";
-  const tail = duplicate ? `"ack":"${ack}","duplicate":true}` : `"ack":"${ack}"}`;
-  if (count === 0) return `{"cursor":${first - 1},"count":0,${tail}`;
-  return `{"first":${first},"cursor":${first + count - 1},"count":${count},${tail}`;
-}
-
 /** Why a session takes no batch now; undefined: it does. */
 export function stateRefusal(engine: Engine, session: Session): Refusal | undefined {
   if (engine.gate.intakeRefusal !== undefined) return engine.gate.intakeRefusal;
@@ -202,9 +203,9 @@ function readHead(engine: Engine, bodyLimitBytes: number, request: HttpRequest):
   if (session === undefined && create === undefined) return sessionNotFound(id);
   const ack = parameters?.get("ack") ?? "written";
   if (ack !== "written" && ack !== "synced") return refuse("invalid_query", `ack=${ack} is not known: use written or synced.`);
-  const kind = bodyKindOf(request.getHeader("content-type"));
+  const kind = bodyKindOf(request.getHeader(names.contentType));
   if (kind === undefined) return mediaTypeRefusal;
-  const encoding = encodingOf(request.getHeader("content-encoding"));
+  const encoding = encodingOf(request.getHeader(names.contentEncoding));
   if (encoding < 0) return encodingRefusal;
   const sizeBytes = contentLength(request);
   if (typeof sizeBytes !== "number") return sizeBytes;
@@ -213,16 +214,16 @@ function readHead(engine: Engine, bodyLimitBytes: number, request: HttpRequest):
       limit: bodyLimitBytes,
     });
   }
-  const key = request.getHeader("idempotency-key");
+  const key = request.getHeader(names.idempotencyKey);
   if (key !== "" && !isGoodKey(key)) return keyRefusal;
   const state = session === undefined ? engine.gate.intakeRefusal : stateRefusal(engine, session);
   if (state !== undefined) return state;
   return { session, bodyKind: kind, encoding, sizeBytes, key: key === "" ? "" : key, synced: ack === "synced", create, id };
 }
 
+/** A request that has a Transfer-Encoding too is refused by the library, with 400 (RFC 9112, 6.1). */
 function contentLength(request: HttpRequest): number | Refusal {
-  if (request.getHeader("transfer-encoding") !== "") return lengthRefusal;
-  const text = request.getHeader("content-length");
+  const text = request.getHeader(names.contentLength);
   return text === "" ? lengthRefusal : Number(text);
 }
 

@@ -1,15 +1,15 @@
 /** Appends that come over a WebSocket, as JSON or as binary frames: found in their message, put in the slab, queued. */
 import { assert } from "../base/assert.ts";
-import type { AnyBytes } from "../base/bytes.ts";
-import { tryParseSessionId } from "../base/ids.ts";
+import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
-import { AppendMessage, appendMember } from "../wire/append-message.hot.ts";
+import { appendAck } from "../wire/append-answer.hot.ts";
+import { AppendMessage, appendMember, plainNumber } from "../wire/append-message.hot.ts";
 import { bodyKind } from "../wire/body-kind.ts";
 import { readAppendFrame } from "../wire/delta.ts";
 import { type Refusal, refusalMembers, refuse } from "../wire/outcome.ts";
 import { type Engine, overloadedRefusal } from "./engine.ts";
-import { appendAnswer, invalidIdRefusal, isGoodKey, sessionNotFound, stateRefusal } from "./intake.ts";
+import { invalidIdRefusal, isGoodKey, sessionNotFound, stateRefusal } from "./intake.ts";
 import { isRefusal } from "./query-input.ts";
 import type { Session } from "./session.ts";
 import type { Batch } from "./shard.ts";
@@ -18,22 +18,23 @@ import { isWhole, type SocketOut } from "./socket-out.ts";
 /** An append as it was found in its message. */
 interface FoundAppend {
   readonly ref: number;
-  readonly session: unknown;
+  readonly session: Session;
   readonly key: string;
   readonly synced: boolean;
-  /** The library's memory: gone when its message was handled. */
-  readonly body: AnyBytes;
+  /** The batch lies at [start, end) of the message, the library's memory: gone when the message was handled. */
+  readonly start: number;
+  readonly end: number;
   readonly kind: number;
 }
 
 /** Of the message at hand: messages are handled one after the other. */
 const appendMessage = new AppendMessage();
+const { starts, ends } = appendMessage;
 const openBracket = 0x5b;
-const quote = 0x22;
-const backslash = 0x5c;
-const zero = 0x30;
 /** Scalars of an append are short. */
 const memberSizeBytesMax = 256;
+/** An id as it stands in a message: 24 digits between quotes. */
+const idTextSizeBytes = 24;
 
 export class SocketAppends {
   readonly #engine: Engine;
@@ -42,8 +43,11 @@ export class SocketAppends {
   readonly #onSession: (session: Session) => void;
   /** Appends without an answer yet. */
   #count = 0;
-  /** Answers of the job that is being settled. */
-  #answers: string[] = [];
+  /** Appends whose answers wait for the end of the job that is being settled. */
+  #settled: SocketBatch[] = [];
+  /** The id that was named last, and how it was spelled: a socket's appends mostly go to one session. */
+  readonly #idWords = new Int32Array(idTextSizeBytes / 4);
+  #id: SessionId | undefined;
 
   /** @param onSession told of each session that the socket appends to. */
   constructor(engine: Engine, out: SocketOut, bodyLimitBytes: number, onSession: (session: Session) => void) {
@@ -54,57 +58,62 @@ export class SocketAppends {
   }
 
   /** Takes a text message if it is an append; false: it is something else. */
-  tryTake(bytes: Uint8Array): boolean {
-    if (!appendMessage.read(bytes) || memberOf(bytes, appendMember.type) !== "append") return false;
-    const ref = memberOf(bytes, appendMember.ref);
-    const append = isWhole(ref) ? appendOf(bytes, ref) : refuse("invalid_query", "ref must be a whole number.");
+  tryTake(message: DataView): boolean {
+    if (!appendMessage.read(message)) return false;
+    if (!appendMessage.isAppend(message) && scalarOf(message, appendMember.type) !== "append") return false;
+    const ref = this.#refOf(message);
+    const append = isWhole(ref) ? this.#appendOf(message, ref) : refuse("invalid_query", "ref must be a whole number.");
     if (isRefusal(append)) this.#out.refuse(append, { ref });
-    else this.#queue(append);
+    else this.#queue(message, append);
     return true;
   }
 
   /** Takes a binary message; false: it is no append. */
-  tryTakeFrame(bytes: Uint8Array): boolean {
-    const frame = readAppendFrame(bytes);
+  tryTakeFrame(message: DataView): boolean {
+    const frame = readAppendFrame(new Uint8Array(message.buffer, message.byteOffset, message.byteLength));
     if (frame === undefined) return false;
-    const { ref, session, key, synced, payloadStart, payloadEnd } = frame;
-    if (!isWhole(ref)) this.#out.refuse(refuse("invalid_query", "ref must be below 2^53."), {});
-    else this.#queue({ ref, session, key, synced, body: bytes.subarray(payloadStart, payloadEnd), kind: bodyKind.flatbuffers });
+    const { ref, key, synced, payloadStart: start, payloadEnd: end } = frame;
+    if (!isWhole(ref)) {
+      this.#out.refuse(refuse("invalid_query", "ref must be below 2^53."), {});
+      return true;
+    }
+    const session = findSession(this.#engine, frame.session);
+    if (isRefusal(session)) this.#out.refuse(session, { ref });
+    else this.#queue(message, { ref, session, key, synced, start, end, kind: bodyKind.flatbuffers });
     return true;
   }
 
-  #queue(append: FoundAppend): void {
-    const { ref, body, key } = append;
-    const session = findSession(this.#engine, append.session);
-    const refusal = isRefusal(session) ? session : this.#refusalOf(append, session);
-    if (refusal !== undefined) return this.#out.refuse(refusal, { ref });
-    const target = session as Session;
-    const shard = this.#engine.shardOf(target);
-    const offset = shard.slab.reserve(body.length);
-    if (offset < 0) return this.#out.refuse(overloadedRefusal, { ref });
-    shard.slab.bytes.set(body, offset);
-    this.#onSession(target);
-    this.#count++;
-    const answer = (text: string) => {
-      this.#count--;
-      this.#answers.push(text);
-      // A job settles its batches in one go: their answers leave in one write.
-      if (this.#answers.length === 1) queueMicrotask(() => this.#sendAnswers());
-    };
-    shard.enqueue(new SocketBatch(this.#engine, target, { ...append, key }, offset, answer));
+  /** A batch has its outcome. A job settles its batches in one go: their answers leave in one write. */
+  settled(batch: SocketBatch): void {
+    this.#count--;
+    this.#settled.push(batch);
+    if (this.#settled.length === 1) queueMicrotask(() => this.#sendAnswers());
   }
 
   #sendAnswers(): void {
-    const answers = this.#answers;
-    this.#answers = [];
+    const batches = this.#settled;
+    this.#settled = [];
     this.#out.together(() => {
-      for (const text of answers) this.#out.answer(text);
+      for (const batch of batches) this.#out.answer(batch.answer());
     });
   }
 
-  #refusalOf({ body, key }: FoundAppend, session: Session): Refusal | undefined {
+  #queue(message: DataView, append: FoundAppend): void {
+    const { ref, session, start, end } = append;
+    const refusal = this.#refusalOf(append);
+    if (refusal !== undefined) return this.#out.refuse(refusal, { ref });
+    const { slab } = this.#engine.shardOf(session);
+    const offset = slab.reserve(end - start);
+    if (offset < 0) return this.#out.refuse(overloadedRefusal, { ref });
+    slab.put(offset, message, start, end);
+    this.#onSession(session);
+    this.#count++;
+    this.#engine.shardOf(session).enqueue(new SocketBatch(this.#engine, append, offset, this));
+  }
+
+  #refusalOf({ session, key, start, end }: FoundAppend): Refusal | undefined {
     if (key !== "" && !isGoodKey(key)) return refuse("invalid_query", "key must be <producer>:<sequence>.");
-    if (body.length > this.#bodyLimitBytes) {
+    if (end - start > this.#bodyLimitBytes) {
       const limit = this.#bodyLimitBytes;
       return refuse("payload_too_large", `The entries are over ${limit} bytes: send smaller batches.`, { limit });
     }
@@ -112,6 +121,46 @@ export class SocketAppends {
     if (state !== undefined) return state;
     const isFull = this.#count >= limits.socketCreditCount || this.#engine.shardOf(session).isFull;
     return isFull ? overloadedRefusal : undefined;
+  }
+
+  #refOf(message: DataView): unknown {
+    const start = starts[appendMember.ref] as number;
+    const plain = start < 0 ? -1 : plainNumber(message, start, ends[appendMember.ref] as number);
+    return plain >= 0 ? plain : scalarOf(message, appendMember.ref);
+  }
+
+  /** `message` was looked at by `appendMessage`. */
+  #appendOf(message: DataView, ref: number): FoundAppend | Refusal {
+    const session = this.#sessionOf(message);
+    if (isRefusal(session)) return session;
+    const start = starts[appendMember.entries] as number;
+    const end = ends[appendMember.entries] as number;
+    if (start < 0 || message.getUint8(start) !== openBracket) return refuse("invalid_batch", "entries must be an array.");
+    const ack = scalarOf(message, appendMember.ack) ?? "written";
+    if (ack !== "written" && ack !== "synced") return refuse("invalid_query", "ack must be written or synced.");
+    const key = scalarOf(message, appendMember.key) ?? "";
+    if (typeof key !== "string") return refuse("invalid_query", "key must be <producer>:<sequence>.");
+    return { ref, session, key, synced: ack === "synced", start, end, kind: bodyKind.json };
+  }
+
+  #sessionOf(message: DataView): Session | Refusal {
+    const start = (starts[appendMember.session] as number) + 1;
+    const isId = start > 0 && (ends[appendMember.session] as number) - start === idTextSizeBytes + 1;
+    if (isId && this.#id !== undefined && this.#isSameId(message, start)) {
+      return this.#engine.registry.find(this.#id) ?? sessionNotFound(this.#id);
+    }
+    const session = findSession(this.#engine, scalarOf(message, appendMember.session));
+    if (isId && !isRefusal(session)) {
+      this.#id = session.id;
+      for (let word = 0; word < this.#idWords.length; word++) this.#idWords[word] = message.getInt32(start + word * 4, true);
+    }
+    return session;
+  }
+
+  #isSameId(message: DataView, start: number): boolean {
+    const words = this.#idWords;
+    for (let word = 0; word < words.length; word++) if (message.getInt32(start + word * 4, true) !== words[word]) return false;
+    return true;
   }
 }
 
@@ -122,76 +171,18 @@ export function findSession(engine: Engine, text: unknown): Session | Refusal {
   return engine.registry.find(id) ?? sessionNotFound(id);
 }
 
-/** `bytes` was looked at by `appendMessage`. */
-function appendOf(bytes: Uint8Array, ref: number): FoundAppend | Refusal {
-  const start = appendMessage.starts[appendMember.entries] as number;
-  const end = appendMessage.ends[appendMember.entries] as number;
-  const key = memberOf(bytes, appendMember.key) ?? "";
-  const ack = memberOf(bytes, appendMember.ack) ?? "written";
-  const session = memberOf(bytes, appendMember.session);
-  if (start < 0 || bytes[start] !== openBracket) return refuse("invalid_batch", "entries must be an array.");
-  if (ack !== "written" && ack !== "synced") return refuse("invalid_query", "ack must be written or synced.");
-  if (typeof key !== "string") return refuse("invalid_query", "key must be <producer>:<sequence>.");
-  return { ref, session, key, synced: ack === "synced", body: bytes.subarray(start, end), kind: bodyKind.json };
-}
-
 /** Returns a scalar member of the append, undefined when it is absent, NaN when it is no JSON or longer than any good one. */
-function memberOf(bytes: Uint8Array, member: number): unknown {
-  const start = appendMessage.starts[member] as number;
-  const end = appendMessage.ends[member] as number;
+function scalarOf(message: DataView, member: number): unknown {
+  const start = starts[member] as number;
+  const end = ends[member] as number;
   if (start < 0) return undefined;
   if (end - start > memberSizeBytesMax) return Number.NaN;
-  const plain = plainMember(bytes, start, end);
-  if (plain !== undefined) return plain;
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
+    return JSON.parse(Buffer.from(message.buffer, message.byteOffset + start, end - start).toString("utf8"));
   } catch {
     return Number.NaN;
   }
 }
-
-/** Returns a short number or a text without escapes, as members of appends are; undefined: leave it to a JSON parser. */
-function plainMember(bytes: Uint8Array, start: number, end: number): number | string | undefined {
-  if (bytes[start] === quote) {
-    for (let at = start + 1; at < end - 1; at++) if (isSpecial(bytes[at] as number)) return undefined;
-    return lastTexts.of(bytes, start + 1, end - 1);
-  }
-  if (end - start > 15 || (bytes[start] === zero && end - start > 1)) return undefined;
-  let number = 0;
-  for (let at = start; at < end; at++) {
-    const digit = (bytes[at] as number) - zero;
-    if (digit < 0 || digit > 9) return undefined;
-    number = number * 10 + digit;
-  }
-  return number;
-}
-
-function isSpecial(byte: number): boolean {
-  return byte < 0x20 || byte > 0x7e || byte === quote || byte === backslash;
-}
-
-/** Remembers a few texts by length, because type and session of a socket's appends stay the same. */
-class TextMemo {
-  readonly #bytes: Uint8Array[] = [];
-  readonly #texts: string[] = [];
-
-  of(bytes: Uint8Array, start: number, end: number): string {
-    const size = end - start;
-    const known = this.#bytes[size];
-    if (known !== undefined && isSame(known, bytes, start)) return this.#texts[size] as string;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, size).toString("latin1");
-    this.#bytes[size] = bytes.slice(start, end);
-    this.#texts[size] = text;
-    return text;
-  }
-}
-
-function isSame(known: Uint8Array, bytes: Uint8Array, start: number): boolean {
-  for (let index = 0; index < known.length; index++) if (known[index] !== bytes[start + index]) return false;
-  return true;
-}
-
-const lastTexts = new TextMemo();
 
 class SocketBatch implements Batch {
   readonly kind = itemKind.append;
@@ -206,35 +197,51 @@ class SocketBatch implements Batch {
   readonly synced: boolean;
   readonly #ref: number;
   readonly #engine: Engine;
-  readonly #answer: (text: string) => void;
+  readonly #appends: SocketAppends;
+  #refusal: Refusal | undefined;
+  #first = 0;
+  #count = 0;
+  #isDuplicate = false;
 
-  /** @param offset of the body in the slab. @param answer called once, with the message for the client. */
-  constructor(engine: Engine, session: Session, append: FoundAppend, offset: number, answer: (text: string) => void) {
+  /** @param offset of the body in the slab. @param appends told when there is an outcome. */
+  constructor(engine: Engine, append: FoundAppend, offset: number, appends: SocketAppends) {
     assert(offset >= 0, "the body lies in the slab");
-    this.session = session;
+    this.session = append.session;
     this.offset = offset;
-    this.sizeBytes = append.body.length;
+    this.sizeBytes = append.end - append.start;
     this.bodyKind = append.kind;
     this.key = append.key;
     this.synced = append.synced;
     this.receivedMs = engine.clock.nowMs();
     this.#ref = append.ref;
     this.#engine = engine;
-    this.#answer = answer;
+    this.#appends = appends;
   }
 
   settle(refusal: Refusal | undefined, first: number, count: number, duplicate: boolean): void {
     const { counters } = this.#engine;
+    this.#refusal = refusal;
+    this.#first = first;
+    this.#count = count;
+    this.#isDuplicate = duplicate;
+    this.#appends.settled(this);
     if (refusal !== undefined) {
       counters.refusedBatchCount++;
-      return this.#answer(JSON.stringify({ type: "error", ref: this.#ref, ...refusalMembers(refusal) }));
+      return;
     }
     counters.write++;
-    if (duplicate) counters.duplicateBatchCount++;
-    else {
-      counters.storedEntryCount += count;
-      counters.storedSizeBytes += this.sizeBytes;
+    if (duplicate) {
+      counters.duplicateBatchCount++;
+      return;
     }
-    this.#answer(`{"type":"ack","ref":${this.#ref},${appendAnswer(first, count, this.synced, duplicate).slice(1)}`);
+    counters.storedEntryCount += count;
+    counters.storedSizeBytes += this.sizeBytes;
+  }
+
+  /** Returns the message for the client, once settled; bytes are valid until the next answer is made. */
+  answer(): string | Uint8Array {
+    const refusal = this.#refusal;
+    if (refusal !== undefined) return JSON.stringify({ type: "error", ref: this.#ref, ...refusalMembers(refusal) });
+    return appendAck(this.#ref, this.#first, this.#count, this.synced, this.#isDuplicate);
   }
 }

@@ -18,6 +18,8 @@ export class SocketOut {
   readonly isBinary: boolean;
   /** Of the bytes that are queued, at most so many are answers to what the client sent. */
   #answerSizeBytes = 0;
+  /** What is sent now leaves with what follows. */
+  #isTogether = false;
   #isClosed = false;
 
   constructor(socket: WebSocket<SocketData<unknown>>, engine: Engine) {
@@ -70,12 +72,17 @@ export class SocketOut {
   }
 
   /** Answers what the client sent, whether there is room or not: only a client that goes on asking unread is cut. */
-  answer(text: string): void {
+  answer(message: string | Uint8Array): void {
     if (this.#isClosed) return;
-    this.#socket.send(text, false);
+    this.#socket.send(message, false);
+    this.#answerSizeBytes += message.length;
+    if (!this.#isTogether) this.#checkAnswers();
+  }
+
+  #checkAnswers(): void {
+    if (this.#isClosed || this.#answerSizeBytes === 0) return;
     if (this.#socket.getBufferedAmount() === 0) this.#answerSizeBytes = 0;
-    else this.#answerSizeBytes += text.length;
-    if (this.#answerSizeBytes > limits.socketAnswerBudgetBytes) this.close(1013, "answers are not read");
+    else if (this.#answerSizeBytes > limits.socketAnswerBudgetBytes) this.close(1013, "answers are not read");
   }
 
   /** Says why what the client sent was not done. */
@@ -92,7 +99,14 @@ export class SocketOut {
 
   /** Runs `action`; what it sends leaves together. */
   together(action: () => void): void {
-    if (!this.#isClosed) this.#socket.cork(action);
+    if (this.#isClosed) return;
+    this.#isTogether = true;
+    try {
+      this.#socket.cork(action);
+    } finally {
+      this.#isTogether = false;
+    }
+    this.#checkAnswers();
   }
 
   /** Ends the socket with a code and a reason. */

@@ -48,7 +48,7 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
       data.connection = connection;
       data.forget = connections.add(connection);
     },
-    message: (socket, message, isBinary) => guarded(context, socket, (connection) => connection.receive(message, isBinary)),
+    message: (socket, message, isBinary) => receive(context, socket, message, isBinary),
     drain: (socket) => guarded(context, socket, (connection) => connection.drained()),
     close: (socket) => {
       const { connection, forget } = socket.getUserData();
@@ -63,15 +63,29 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
   });
 }
 
+/** The hot one of the callbacks: `guarded` without a closure. */
+function receive(context: SocketContext, socket: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
+  const { connection } = socket.getUserData();
+  try {
+    connection?.receive(message, isBinary);
+  } catch (error) {
+    failed(context, connection, error);
+  }
+}
+
 function guarded(context: SocketContext, socket: WebSocket<SocketData>, action: (connection: SocketConnection) => void): void {
   const { connection } = socket.getUserData();
   if (connection === undefined) return;
   try {
     action(connection);
   } catch (error) {
-    context.engine.log.error({ err: error }, "A WebSocket message failed");
-    connection.close(1011, "internal error");
+    failed(context, connection, error);
   }
+}
+
+function failed(context: SocketContext, connection: SocketConnection | undefined, error: unknown): void {
+  context.engine.log.error({ err: error }, "A WebSocket message failed");
+  connection?.close(1011, "internal error");
 }
 
 function upgrade(

@@ -54,12 +54,13 @@ export class SocketConnection implements Connection {
   /** Handles one message. @param message the library's memory: gone when this returns. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     this.#context.engine.counters.request++;
-    const bytes = new Uint8Array(message);
-    if (bytes.length > this.#bodyLimitBytes + limits.socketEnvelopeSizeBytes)
+    const view = new DataView(message);
+    const size = view.byteLength;
+    if (size > this.#bodyLimitBytes + limits.socketEnvelopeSizeBytes)
       return this.#out.close(1009, `a message has at most ${this.#bodyLimitBytes} bytes of entries`);
-    if (isBinary) return this.#receiveBinary(bytes);
-    if (this.#appends.tryTake(bytes)) return;
-    if (bytes.length > limits.controlBodySizeBytesMax) {
+    if (isBinary) return this.#receiveBinary(view);
+    if (this.#appends.tryTake(view)) return;
+    if (size > limits.controlBodySizeBytesMax) {
       const limit = limits.controlBodySizeBytesMax;
       return this.#out.refuse(
         refuse("payload_too_large", `A message without entries has at most ${limit} bytes.`, { limit }),
@@ -134,9 +135,9 @@ export class SocketConnection implements Connection {
     return isFreed;
   }
 
-  #receiveBinary(bytes: Uint8Array): void {
+  #receiveBinary(message: DataView): void {
     if (!this.#out.isBinary) this.close(1003, "binary messages need the subprotocol tailrace.flatbuffers.v1");
-    else if (!this.#appends.tryTakeFrame(bytes)) this.close(1003, "not an append frame");
+    else if (!this.#appends.tryTakeFrame(message)) this.close(1003, "not an append frame");
   }
 
   #dispatch(message: ClientMessage): void {

@@ -2,7 +2,7 @@
  * Finds the parts of a WebSocket append without parsing its entries: these go to the worker as the bytes they are, so that
  * digits and member order stay as sent and the main thread makes no objects per entry. Checking them is decode's work.
  */
-import type { AnyBytes } from "../base/bytes.ts";
+import * as words from "../base/words.hot.ts";
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -12,75 +12,129 @@ const openBracket = 0x5b;
 const openBrace = 0x7b;
 const closeBracket = 0x5d;
 const closeBrace = 0x7d;
+const zero = 0x30;
 
-/** Members of an append, by the length and the first character of their names. */
+// Constants of this module: imported functions are looked up at every call.
+const { specialsOf, whichByte } = words;
+// Names with the quote that ends them, as little-endian words.
+const refQuote = words.wordOf('ref"');
+const keyQuote = words.wordOf('key"');
+const ackQuote = words.wordOf('ack"');
+const typeWord = words.wordOf("type");
+const sess = words.wordOf("sess");
+const ionQuote = words.wordOf('ion"');
+const entr = words.wordOf("entr");
+const iesQuote = words.wordOf('ies"');
+const appe = words.wordOf("appe");
+const ndQuote = words.wordOf('nd"\0') & 0xffffff;
+
+/** Members of an append. */
 export const appendMember = { type: 0, ref: 1, session: 2, key: 3, ack: 4, entries: 5 } as const;
 const memberCount = 6;
+const { type, ref, session, key, ack, entries } = appendMember;
 
 /** Where the values of an append's members lie: [start, end) each; start -1: absent. Reused by the next call. */
 export class AppendMessage {
   readonly starts = new Int32Array(memberCount);
   readonly ends = new Int32Array(memberCount);
 
-  /** Looks at `bytes`; false: it is no flat JSON object whose brackets match, leave it to a JSON parser. */
-  read(bytes: AnyBytes): boolean {
+  /** Looks at `view`; false: it is no flat JSON object whose brackets match, leave it to a JSON parser. */
+  read(view: DataView): boolean {
+    const size = view.byteLength;
     this.starts.fill(-1);
-    let at = white(bytes, 0);
-    if (bytes[at] !== openBrace) return false;
-    at = white(bytes, at + 1);
-    if (bytes[at] === closeBrace) return white(bytes, at + 1) === bytes.length;
+    let at = white(view, 0);
+    if (byteAt(view, at) !== openBrace) return false;
+    at = white(view, at + 1);
+    if (byteAt(view, at) === closeBrace) return white(view, at + 1) === size;
     for (;;) {
-      if (bytes[at] !== quote) return false;
+      if (byteAt(view, at) !== quote) return false;
       const nameStart = at + 1;
-      const nameEnd = skipString(bytes, nameStart);
+      const nameEnd = skipString(view, nameStart);
       if (nameEnd < 0) return false;
-      at = white(bytes, nameEnd + 1);
-      if (bytes[at] !== colon) return false;
-      at = white(bytes, at + 1);
-      const valueEnd = skipValue(bytes, at);
+      at = white(view, nameEnd + 1);
+      if (byteAt(view, at) !== colon) return false;
+      at = white(view, at + 1);
+      const valueEnd = skipValue(view, at);
       if (valueEnd <= at) return false;
-      const member = memberOf(bytes, nameStart, nameEnd);
+      const member = memberOf(view, nameStart, nameEnd);
       if (member >= 0) {
         this.starts[member] = at;
         this.ends[member] = valueEnd;
       }
-      at = white(bytes, valueEnd);
-      if (bytes[at] === closeBrace) return white(bytes, at + 1) === bytes.length;
-      if (bytes[at] !== comma) return false;
-      at = white(bytes, at + 1);
+      at = white(view, valueEnd);
+      const after = byteAt(view, at);
+      if (after === closeBrace) return white(view, at + 1) === size;
+      if (after !== comma) return false;
+      at = white(view, at + 1);
     }
   }
+
+  /** Whether the message that was read says `"append"`, in plain letters. */
+  isAppend(view: DataView): boolean {
+    const start = this.starts[type]!;
+    if (start < 0 || this.ends[type]! - start !== 8) return false;
+    return view.getInt32(start + 1, true) === appe && view.getInt32(start + 4, true) >>> 8 === ndQuote;
+  }
+}
+
+/** Returns the value of the digits at [start, end), or -1 when these are not a plain whole number of at most 15 digits. */
+export function plainNumber(view: DataView, start: number, end: number): number {
+  if (end - start > 15 || (end - start > 1 && view.getUint8(start) === zero)) return -1;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = view.getUint8(at) - zero;
+    if (digit >>> 0 > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** Returns the number of the member whose name is [start, end), or -1. An escaped spelling is none. */
-function memberOf(bytes: AnyBytes, start: number, end: number): number {
-  switch (end - start) {
-    case 3:
-      return isName(bytes, start, "ref") ? 1 : isName(bytes, start, "key") ? 3 : isName(bytes, start, "ack") ? 4 : -1;
-    case 4:
-      return isName(bytes, start, "type") ? 0 : -1;
-    case 7:
-      return isName(bytes, start, "session") ? 2 : isName(bytes, start, "entries") ? 5 : -1;
-    default:
-      return -1;
+function memberOf(view: DataView, start: number, end: number): number {
+  const size = end - start;
+  if (size === 3) {
+    const word = view.getInt32(start, true);
+    return word === refQuote ? ref : word === keyQuote ? key : word === ackQuote ? ack : -1;
   }
+  if (size === 4) return view.getInt32(start, true) === typeWord ? type : -1;
+  if (size !== 7) return -1;
+  const first = view.getInt32(start, true);
+  const second = view.getInt32(start + 4, true);
+  if (first === sess) return second === ionQuote ? session : -1;
+  return first === entr && second === iesQuote ? entries : -1;
 }
 
-function isName(bytes: AnyBytes, start: number, name: string): boolean {
-  for (let index = 0; index < name.length; index++) if (bytes[start + index] !== name.charCodeAt(index)) return false;
-  return true;
+/** Returns the byte at `at`, 0 behind the end: no rule of JSON takes one. */
+function byteAt(view: DataView, at: number): number {
+  return at < view.byteLength ? view.getUint8(at) : 0;
 }
 
-function white(bytes: AnyBytes, from: number): number {
-  let at = from;
-  while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at++;
-  return at;
+function white(view: DataView, from: number): number {
+  const size = view.byteLength;
+  for (let at = from; at < size; at++) {
+    const byte = view.getUint8(at);
+    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
+  }
+  return size;
 }
 
 /** Returns the offset of the quote that ends the string which begins at `from`, or -1. */
-function skipString(bytes: AnyBytes, from: number): number {
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at]!;
+function skipString(view: DataView, from: number): number {
+  const size = view.byteLength;
+  let at = from;
+  while (at + 4 <= size) {
+    const special = specialsOf(view.getInt32(at, true));
+    if (special === 0) {
+      at += 4;
+      continue;
+    }
+    at += whichByte(special);
+    const byte = view.getUint8(at);
+    if (byte === quote) return at;
+    at += byte === backslash ? 2 : 1;
+  }
+  for (; at < size; at++) {
+    const byte = view.getUint8(at);
     if (byte === quote) return at;
     if (byte === backslash) at++;
   }
@@ -88,28 +142,29 @@ function skipString(bytes: AnyBytes, from: number): number {
 }
 
 /** Returns where the value at `from` ends, or -1. Containers are skipped by their brackets, which decode looks at again. */
-function skipValue(bytes: AnyBytes, from: number): number {
-  const first = bytes[from];
+function skipValue(view: DataView, from: number): number {
+  const first = byteAt(view, from);
   if (first === quote) {
-    const end = skipString(bytes, from + 1);
+    const end = skipString(view, from + 1);
     return end < 0 ? -1 : end + 1;
   }
-  if (first === openBracket || first === openBrace) return skipContainer(bytes, from);
+  if (first === openBracket || first === openBrace) return skipContainer(view, from);
   let at = from;
-  while (at < bytes.length) {
-    const byte = bytes[at]!;
+  while (at < view.byteLength) {
+    const byte = view.getUint8(at);
     if (byte === comma || byte === closeBrace || byte === closeBracket || byte <= 0x20) break;
     at++;
   }
   return at;
 }
 
-function skipContainer(bytes: AnyBytes, from: number): number {
+function skipContainer(view: DataView, from: number): number {
+  const size = view.byteLength;
   let depth = 0;
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at]!;
+  for (let at = from; at < size; at++) {
+    const byte = view.getUint8(at);
     if (byte === quote) {
-      at = skipString(bytes, at + 1);
+      at = skipString(view, at + 1);
       if (at < 0) return -1;
     } else if (byte === openBracket || byte === openBrace) depth++;
     else if (byte === closeBracket || byte === closeBrace) {
