@@ -31,8 +31,8 @@ export function levelOfName(name: string): number {
   return levelSpellings.get(name.toLowerCase()) ?? -1;
 }
 
-/** Returns the level of a pino number (10, 20 … 60; numbers between belong to the one below), or -1 outside 10…69. */
+/** Returns the level of a pino number (10, 20 … 60; numbers between belong to the one below), or -1 outside 10…60. */
 export function levelOfPino(number: number): number {
-  if (!(number >= 10 && number < 70)) return -1;
+  if (!(number >= 10 && number <= 60)) return -1;
   return Math.floor(number / 10);
 }

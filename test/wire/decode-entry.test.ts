@@ -153,7 +153,7 @@ test("every spelling of a level is taken in any case", () => {
   for (let number = 1; number <= 6; number++) assert.equal(entry(`{"message":"","level":${number}0}`).level, number);
   assert.equal(entry('{"message":"","level":3e1}').level, info);
   assert.equal(entry('{"message":"","level":"in\\u0066o"}').level, info);
-  for (const level of ['""', '"in"', '"INFOS"', '"30"', "9", "70", "-30", "true", "[]", "{}", "1e400"]) {
+  for (const level of ['""', '"in"', '"INFOS"', '"30"', "9", "61", "60.5", "70", "-30", "true", "[]", "{}", "1e400"]) {
     assert.deepEqual(refused(`{"message":"","level":${level}}`), invalid("level"), level);
   }
 });
