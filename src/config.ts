@@ -94,6 +94,8 @@ export const limits = {
   socketEnvelopeSizeBytes: 64 * KiB,
   /** Beats of subscriptions and pings of sockets; proxies cut what is silent for 30 s or more. */
   socketHeartbeatMs: 15_000,
+  /** How often subscriptions are told of a cursor that moved past entries which their filter does not choose. */
+  cursorIntervalMs: 1000,
   /** A socket or stream that says nothing and takes nothing for so long is cut. A reader that does not read answers no ping. */
   socketIdleSeconds: 120,
   /** An event stream that is not read gets a byte so often, or the library would cut it after 10 s. */

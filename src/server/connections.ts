@@ -9,19 +9,30 @@ export interface Connection {
   readonly queuedSizeBytes: number;
   /** Says that all is well and how far the log is. */
   beat(): void;
+  /** Tells cursors that moved past entries which their filters do not choose, so that who resumes begins there. */
+  tellCursors(): void;
   /** The server stops. */
   end(): void;
+}
+
+/** Something that is done with every connection, in as many turns of the event loop as that takes. */
+interface Round {
+  /** Those with whom it was not done yet. */
+  owed: Connection[];
+  isRunning: boolean;
+  readonly action: (connection: Connection) => void;
 }
 
 export class Connections {
   readonly #clock: Clock;
   readonly #open = { socket: new Set<Connection>(), stream: new Set<Connection>() };
-  /** Those that are still owed the last beat. */
-  #beats: Connection[] = [];
-  #isBeating = false;
+  readonly #beats: Round;
+  readonly #cursors: Round;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#beats = { owed: [], isRunning: false, action: (connection) => connection.beat() };
+    this.#cursors = { owed: [], isRunning: false, action: (connection) => connection.tellCursors() };
   }
 
   get socketCount(): number {
@@ -48,23 +59,30 @@ export class Connections {
 
   /** Lets every connection beat, in as many turns of the event loop as that takes. */
   heartbeat(): void {
-    this.#beats = [...this.#open.socket, ...this.#open.stream];
-    if (this.#isBeating) return;
-    this.#isBeating = true;
-    this.#beatSome();
+    this.#begin(this.#beats);
+  }
+
+  /** Lets every connection tell its cursors, likewise. */
+  tellCursors(): void {
+    this.#begin(this.#cursors);
   }
 
   endAll(): void {
     for (const connection of [...this.#open.socket, ...this.#open.stream]) connection.end();
   }
 
-  #beatSome(): void {
+  #begin(round: Round): void {
+    round.owed = [...this.#open.socket, ...this.#open.stream];
+    if (!round.isRunning) this.#goOn(round);
+  }
+
+  #goOn(round: Round): void {
     const endMs = this.#clock.monotonicMs() + limits.fanOutTurnMsMax;
-    for (let connection = this.#beats.pop(); connection !== undefined; connection = this.#beats.pop()) {
-      if (this.#open[connection.kind].has(connection)) connection.beat();
+    for (let connection = round.owed.pop(); connection !== undefined; connection = round.owed.pop()) {
+      if (this.#open[connection.kind].has(connection)) round.action(connection);
       if (this.#clock.monotonicMs() > endMs) break;
     }
-    this.#isBeating = this.#beats.length > 0;
-    if (this.#isBeating) setImmediate(() => this.#beatSome());
+    round.isRunning = round.owed.length > 0;
+    if (round.isRunning) setImmediate(() => this.#goOn(round));
   }
 }

@@ -191,6 +191,7 @@ function startTimers({ engine, live, lifecycle }: RouteContext, settings: Settin
   const cancels = [
     every(clock, limits.diskCheckIntervalMs, lookAtDisk),
     every(clock, limits.socketHeartbeatMs, () => live.connections.heartbeat()),
+    every(clock, limits.cursorIntervalMs, () => live.connections.tellCursors()),
     every(clock, limits.jobStuckAfterMs / 2, () => engine.reportStuckJobs()),
     lifecycle.start(clock),
   ];

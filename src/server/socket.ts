@@ -1,7 +1,9 @@
 /** `/sessions/ws`: one WebSocket with its subscriptions, its feeds and its appends (contract 6). */
 import type { WebSocket } from "uWebSockets.js";
+import { textOf } from "../base/bytes.ts";
 import { limits } from "../config.ts";
 import type { ClientMessage } from "../wire/api.ts";
+import { parseJson } from "../wire/control-json.ts";
 import { type Delta, type DeltaForm, deltaForm } from "../wire/delta.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Connection } from "./connections.ts";
@@ -67,12 +69,9 @@ export class SocketConnection implements Connection {
         {},
       );
     }
-    let value: unknown;
-    try {
-      value = JSON.parse(Buffer.from(message).toString("utf8"));
-    } catch (error) {
-      return this.#out.refuse(refuse("invalid_json", `The message is not JSON: ${(error as Error).message}.`), {});
-    }
+    const read = parseJson(textOf(bytes), "The message");
+    if (isRefusal(read)) return this.#out.refuse(read, {});
+    const { value } = read;
     if (typeof value === "object" && value !== null) this.#dispatch(value as ClientMessage);
     else this.#out.refuse(refuse("invalid_batch", "A message is a JSON object."), {});
   }
@@ -96,6 +95,12 @@ export class SocketConnection implements Connection {
     this.#out.together(() => {
       this.#out.ping();
       for (const subscription of this.#subscriptions.values()) if (this.#out.room() > 0) subscription.beat();
+    });
+  }
+
+  tellCursors(): void {
+    this.#out.together(() => {
+      for (const subscription of this.#subscriptions.values()) if (this.#out.room() > 0) subscription.tellCursor();
     });
   }
 
@@ -149,8 +154,8 @@ export class SocketConnection implements Connection {
       case "sessions":
         return this.#openFeed(message.id, message.status ?? "active");
       case "append":
-        // Its brackets do not match, or it would have been taken before.
-        return this.#out.refuse(refuse("invalid_json", "The append is not a flat JSON object."), message);
+        // Or it would have been taken before.
+        return this.#out.refuse(refuse("invalid_batch", "The append's own members must be named without escapes."), message);
       case "heartbeat":
         return this.#heartbeat(message.session);
       default: {
@@ -191,7 +196,9 @@ export class SocketConnection implements Connection {
     return this.#context.live.isFull ? refuse("overloaded", "The server has as many subscriptions as it takes.") : undefined;
   }
 
+  /** A number that is not in use is none that went wrong: its session may have ended meanwhile. */
   #unsubscribe(id: number): void {
+    if (!isWhole(id)) return this.#out.refuse(refuse("invalid_query", "id must be a whole number."), {});
     const follower = this.#subscriptions.get(id)?.follower;
     if (follower !== undefined) this.#context.live.unfollow(follower);
     this.#subscriptions.delete(id);
@@ -265,14 +272,19 @@ class Subscription implements FollowSink {
     this.#out.tell({ type: "ended", id: this.#id, cursor, reason });
   }
 
-  /** A filter that lets nothing through must not pin a resuming client to an old cursor: it is told along with the beat. */
-  beat(): void {
+  /** A filter that lets nothing through must not pin a resuming client to an old cursor. */
+  tellCursor(): void {
     const { follower } = this;
-    if (follower === undefined) return;
+    if (follower === undefined || follower.told >= follower.cursor) return;
     const { told, cursor, session } = follower;
     follower.told = cursor;
-    if (told < cursor) this.#out.tellCursor(this.#id, told, cursor, session.head);
-    this.#out.tell({ type: "heartbeat", id: this.#id, head: session.head });
+    this.#out.tellCursor(this.#id, told, cursor, session.head);
+  }
+
+  beat(): void {
+    if (this.follower === undefined) return;
+    this.tellCursor();
+    this.#out.tell({ type: "heartbeat", id: this.#id, head: this.follower.session.head });
   }
 }
 

@@ -1,6 +1,6 @@
 /** `GET /sessions/{id}/log/stream`: the same following as over a WebSocket, as server-sent events (WHATWG HTML, 9.2). */
 import { limits } from "../config.ts";
-import { type Delta, deltaForm, sseLogFrame } from "../wire/delta.ts";
+import { type Delta, deltaForm, emptyDelta, sseLogFrame } from "../wire/delta.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Connection } from "./connections.ts";
 import type { Engine } from "./engine.ts";
@@ -94,10 +94,18 @@ class EventStream implements FollowSink, Connection {
     this.end();
   }
 
-  /** The id keeps a filter that lets nothing through from pinning a resuming client to an old cursor. */
+  /** A filter that lets nothing through must not pin a resuming client to an old cursor. */
+  tellCursors(): void {
+    const { told, cursor, session } = this.#follower;
+    if (told >= cursor || this.room() <= 0) return;
+    this.#follower.told = cursor;
+    this.#write(sseLogFrame(emptyDelta(this.form, told, cursor), session.head));
+  }
+
   beat(): void {
     if (this.room() <= 0) return;
     const { session, cursor } = this.#follower;
+    this.#follower.told = cursor;
     this.#write(event("heartbeat", { head: session.head, cursor }, cursor));
   }
 

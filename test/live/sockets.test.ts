@@ -97,6 +97,27 @@ test("a beat pings and tells the head, and the cursor of a filter that lets noth
   }
 });
 
+test("a cursor that moved past what its filter does not choose is told soon and once, over sockets of both protocols", async () => {
+  for (const isBinary of [false, true]) {
+    const machine = new LiveMachine();
+    const session = await machine.session();
+    const socket = new ModelSocket(machine, isBinary);
+    socket.receive({ type: "subscribe", id: 5, session: session.id, cursor: 0, q: "nothing such" });
+    socket.receive({ type: "subscribe", id: 6, session: session.id, cursor: 0 });
+    await machine.append(session, ["one", "two"]);
+    await machine.settle();
+    machine.live.connections.tellCursors();
+    machine.live.connections.tellCursors();
+    await machine.settle();
+    const told = isBinary ? socket.of("binary") : socket.of("log");
+    assert.deepEqual(told.map(({ id, cursor, head }) => [id, cursor, head]).sort(), [
+      [5, 2, 2],
+      [6, 2, 2],
+    ]);
+    assert.equal(socket.of("heartbeat").length, 0);
+  }
+});
+
 test("beats of many connections are spread over turns; the closed ones are skipped and none of the others is", async () => {
   const clock = new HandClock();
   const connections = new Connections(clock);
@@ -106,7 +127,7 @@ test("beats of many connections are spread over turns; the closed ones are skipp
       clock.skip(1);
       beaten++;
     };
-    return connections.add({ kind: "socket", queuedSizeBytes: 1, beat, end: () => {} });
+    return connections.add({ kind: "socket", queuedSizeBytes: 1, beat, tellCursors: () => {}, end: () => {} });
   });
   connections.heartbeat();
   assert.ok(beaten <= limits.fanOutTurnMsMax + 1, `${beaten} in the first turn`);

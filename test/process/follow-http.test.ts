@@ -71,6 +71,9 @@ test("a stream resumes behind Last-Event-ID, which counts more than its cursor, 
     [6, 8, 10],
   );
   stream.close();
+  const unlucky = await EventStream.open(streamUrl(id, "cursor=0&q=nothing+such"));
+  assert.deepEqual(logOf(await unlucky.next("log")), { cursor: 10, head: 10, entries: [] }, "how far it looked in vain");
+  unlucky.close();
   const tail = await EventStream.open(streamUrl(id, "tail=3"));
   assert.deepEqual(
     logOf(await tail.next("log")).entries.map((entry) => entry.seq),

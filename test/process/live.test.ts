@@ -169,6 +169,8 @@ test("mistakes are answered and leave the socket open", () =>
       [`{"type":"subscribe","id":1,"session":"${id}","policy":"fast"}`, "invalid_query", { id: 1 }],
       ['{"type":"sessions","id":1,"status":"gone"}', "invalid_query", { id: 1 }],
       ['{"type":"sessions"}', "invalid_query"],
+      ['{"type":"unsubscribe"}', "invalid_query"],
+      ['{"type":"unsubscribe","id":1,}', "invalid_json", { offset: 29 }],
       [`{"type":"heartbeat","session":"${unknown}"}`, "session_not_found"],
       [`{"type":"append","ref":1,"session":"${unknown}","entries":[]}`, "session_not_found", { ref: 1 }],
       [`{"type":"append","ref":1,"session":"${id}","entries":5}`, "invalid_batch", { ref: 1 }],
