@@ -56,7 +56,8 @@ export interface AppendOptions {
 export interface Claim {
   from: number;
   to: number;
-  lease_until: string;
+  /** Null, and `attempt` 0: there is nothing to hand out. */
+  lease_until: string | null;
   attempt: number;
   entries: EntryObject[];
 }

@@ -113,7 +113,7 @@ export class ReaderBook {
       const cursor = this.#readers.get(name)?.cursor ?? 0;
       const wait = { session, cursor, filter: noFilter, ms: endMs - clock.monotonicMs(), onAborted: options.onAborted };
       const { isOver } = await this.#waits.wait(wait);
-      if (isOver) return `{"from":${cursor + 1},"to":${cursor},"entries":[]}`;
+      if (isOver) return `{"from":${cursor + 1},"to":${cursor},"lease_until":null,"attempt":0,"entries":[]}`;
     }
   }
 
@@ -184,5 +184,5 @@ const tooManyReaders = refuse("overloaded", `A session has at most ${limits.read
 });
 
 function notFound(name: string): Refusal {
-  return refuse("reader_not_found", `Reader ${name} is not known: PUT makes it.`);
+  return refuse("not_found", `Reader ${name} is not known: PUT makes it.`);
 }

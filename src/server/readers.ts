@@ -47,7 +47,7 @@ export function readerObject(stored: ReaderRecord, head: number, nowMs: number):
     lag: Math.max(0, head - reader.cursor),
     state: reader.isStalled ? "stalled" : isLeased ? "leased" : "ready",
     attempts: reader.attempts,
-    ...(isLeased && reader.lease !== undefined ? { lease_until: new Date(reader.lease.untilMs).toISOString() } : {}),
+    lease_until: reader.lease === undefined ? null : new Date(reader.lease.untilMs).toISOString(),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Routes of durable readers (contract 6). */
 import { limits } from "../config.ts";
+import { parseJson } from "../wire/control-json.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
@@ -112,18 +113,16 @@ interface ReaderInput {
 async function inputOf(exchange: Exchange): Promise<ReaderInput | Refusal> {
   const body = await exchange.body(limits.controlBodySizeBytesMax);
   if (isRefusal(body)) return body;
-  let value: unknown;
-  try {
-    value = body.trim() === "" ? {} : JSON.parse(body);
-  } catch (error) {
-    return refuse("invalid_json", `The body is not JSON: ${(error as Error).message}.`);
-  }
-  if (typeof value !== "object" || value === null) return refuse("invalid_batch", 'The body must be like {"cursor":N}.');
+  const read = body.trim() === "" ? { value: {} } : parseJson(body, "The body");
+  if (isRefusal(read)) return read;
+  const { value } = read;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return refuse("invalid_batch", 'The body must be like {"cursor":N}.');
   const { cursor, lease_until: leaseUntil } = value as { cursor?: unknown; lease_until?: unknown };
   if (cursor !== undefined && !isWhole(cursor)) {
     return refuse("invalid_batch", "cursor must be a whole number.", { field: "cursor" });
   }
-  const leaseUntilMs = leaseUntil === undefined ? undefined : Date.parse(String(leaseUntil));
+  const leaseUntilMs = (leaseUntil ?? undefined) === undefined ? undefined : Date.parse(String(leaseUntil));
   if (Number.isNaN(leaseUntilMs)) {
     return refuse("invalid_batch", "lease_until must be the time that the claim answered.", { field: "lease_until" });
   }

@@ -110,7 +110,8 @@ export interface ReaderObject {
   lag: number;
   state: "ready" | "leased" | "stalled";
   attempts: number;
-  lease_until?: string;
+  /** Null: nothing is handed out. */
+  lease_until: string | null;
 }
 
 /** What narrows a subscription or a read. */

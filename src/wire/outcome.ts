@@ -13,7 +13,6 @@ export const errorStatus = {
   forbidden: 403,
   not_found: 404,
   session_not_found: 404,
-  reader_not_found: 404,
   method_not_allowed: 405,
   session_ended: 409,
   duplicate_in_flight: 409,

@@ -42,7 +42,6 @@ const provocations: Readonly<Record<string, () => Promise<HttpAnswer>>> = {
   forbidden: () => server.call("GET", "/healthz", { headers: { host: "elsewhere.example" } }),
   not_found: () => server.call("GET", "/nowhere"),
   session_not_found: () => server.call("GET", `/sessions/${freshSessionId()}`),
-  reader_not_found: async () => server.call("GET", `/sessions/${await server.session()}/readers/indexer`),
   method_not_allowed: () => server.call("PUT", "/healthz"),
   session_ended: async () => server.append(await endedSession(), [{ message: "late" }]),
   not_archived: async () => server.call("POST", `/sessions/${await endedSession()}/restore`),

@@ -225,5 +225,5 @@ test("a session has at most so many readers, and those that are there can be mov
   assert.ok(!isRefusal(await book.remove("r8")));
   assert.ok(!isRefusal(await book.put("one more", 0)));
   const unknown = await book.remove("r8");
-  assert.equal(isRefusal(unknown) && unknown.code, "reader_not_found");
+  assert.equal(isRefusal(unknown) && unknown.code, "not_found");
 });

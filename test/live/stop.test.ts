@@ -37,6 +37,6 @@ test("at the stop sockets get 1001, streams end as they should, and who waits is
     assert.deepEqual([page.cursor, page.entries], [1, []]);
   }
   const answer = await claim;
-  assert.deepEqual([answer.status, answer.json()], [200, { from: 2, to: 1, entries: [] }]);
+  assert.deepEqual([answer.status, answer.json()], [200, { from: 2, to: 1, lease_until: null, attempt: 0, entries: [] }]);
   assert.equal(await stopped, 0);
 });

@@ -12,7 +12,7 @@ const server = sharedServer({ flags: ["--log-level", "error"] });
 interface Claim {
   readonly from: number;
   readonly to: number;
-  readonly lease_until?: string;
+  readonly lease_until: string | null;
   readonly attempt?: number;
   readonly entries: EntryObject[];
 }
@@ -52,7 +52,10 @@ function claimAgain(id: string, name: string, query: string, target = server): P
 test("a reader is made, shown, moved, listed and deleted", async () => {
   const id = await sessionWith(5);
   const made = await reader(id, "PUT", "one", { cursor: 2 });
-  assert.deepEqual([made.status, made.json()], [201, { name: "one", cursor: 2, head: 5, lag: 3, state: "ready", attempts: 0 }]);
+  assert.deepEqual(
+    [made.status, made.json()],
+    [201, { name: "one", cursor: 2, head: 5, lag: 3, state: "ready", attempts: 0, lease_until: null }],
+  );
   assert.equal((await reader(id, "PUT", "two.-_X")).json<ReaderObject>().cursor, 0);
   assert.deepEqual(
     [(await reader(id, "PUT", "one", { cursor: 4 })).status, (await reader(id, "GET", "one")).json<ReaderObject>().cursor],
@@ -68,8 +71,8 @@ test("a reader is made, shown, moved, listed and deleted", async () => {
     ],
   );
   assert.equal((await reader(id, "DELETE", "one")).status, 200);
-  assertError(await reader(id, "GET", "one"), 404, "reader_not_found");
-  assertError(await reader(id, "DELETE", "one"), 404, "reader_not_found");
+  assertError(await reader(id, "GET", "one"), 404, "not_found");
+  assertError(await reader(id, "DELETE", "one"), 404, "not_found");
   for (const name of ["a%20b", "a%2fb", "x".repeat(65), "%C3%BC"])
     assertError(await reader(id, "PUT", name, { cursor: 0 }), 400, "invalid_query");
   for (const body of [{ cursor: -1 }, { cursor: "1" }, { cursor: 1.5 }])
@@ -101,7 +104,7 @@ test("a claim hands out what is next, a confirmation moves on, in parts or at on
 test("a claim on an idle session answers with nothing, waits if asked, and is woken by the next entry", async () => {
   const id = await sessionWith(1);
   await reader(id, "PUT", "r", { cursor: 1 });
-  assert.deepEqual((await claim(id, "r", "")).json<Claim>(), { from: 2, to: 1, entries: [] });
+  assert.deepEqual((await claim(id, "r", "")).json<Claim>(), { from: 2, to: 1, lease_until: null, attempt: 0, entries: [] });
   assert.equal((await reader(id, "GET", "r")).json<ReaderObject>().state, "ready", "nothing was handed out");
   const waiting = claim(id, "r", "wait=30000&lease=60000");
   await until("the claim waits", async () => (await reader(id, "GET", "r")).status === 200);
