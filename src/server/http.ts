@@ -38,13 +38,29 @@ export function addRoutes(app: TemplatedApp, routes: readonly Route[], engine: E
       if (verb === "get")
         app.head(route.path, (response, request) => handle(engine, guard, handler, response, request, parameterCount));
     }
-    const allow = [...verbs.map((verb) => verbNames[verb]), ...(route.otherVerbs ?? [])].join(", ");
-    const notAllowed = refuse("method_not_allowed", `This path takes ${allow}.`, { allow });
-    app.any(route.path, (response, request) => handle(engine, guard, () => refusalAnswer(notAllowed), response, request, 0));
+    refuseOtherVerbs(app, route.path, [...verbs.map((verb) => verbNames[verb]), ...(route.otherVerbs ?? [])], engine, guard);
   }
   const notFound: Handler = (exchange) =>
     refusalAnswer(refuse("not_found", `There is nothing at ${exchange.path.slice(0, 200)}: see /openapi.json.`));
   app.any("/*", (response, request) => handle(engine, guard, notFound, response, request, 0));
+}
+
+/** Answers all verbs but these with 405. */
+export function refuseOtherVerbs(
+  app: TemplatedApp,
+  path: string,
+  allowed: readonly string[],
+  engine: Engine,
+  guard: HostGuard,
+): void {
+  const allow = allowed.join(", ");
+  const notAllowed = refuse("method_not_allowed", `This path takes ${allow}.`, { allow });
+  const answer = (response: HttpResponse, request: HttpRequest) =>
+    handle(engine, guard, () => refusalAnswer(notAllowed), response, request, 0);
+  // One by one, too: before it comes to `any`, the library would take the last part of the path for the id of another route.
+  for (const verb of Object.keys(verbNames) as (keyof typeof verbNames)[])
+    if (!allowed.includes(verbNames[verb])) app[verb](path, answer);
+  app.any(path, answer);
 }
 
 /** Answers a bad Host and says so; false: the request goes on. For handlers that do not take an exchange. */

@@ -9,12 +9,13 @@ import { assert } from "../base/assert.ts";
 import { ByteColumn, utf8 } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
+import type { SessionInput } from "../wire/api.ts";
 import { appendAnswer } from "../wire/append-answer.hot.ts";
 import { bodyKindOf } from "../wire/body-kind.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { busyRefusal, type Engine, overloadedRefusal } from "./engine.ts";
 import { isLoopback, refusalAnswer, writeAnswer } from "./exchange.ts";
-import { parseSessionQuery } from "./query-input.ts";
+import { isRefusal, parseSessionQuery } from "./query-input.ts";
 import type { Session } from "./session.ts";
 import type { Batch } from "./shard.ts";
 
@@ -38,7 +39,7 @@ interface AppendHead {
   key: string;
   synced: boolean;
   /** `create=true` and the session's members, for a session that is not known yet. */
-  create: URLSearchParams | undefined;
+  create: SessionInput | undefined;
   id: SessionId;
 }
 
@@ -184,9 +185,8 @@ export function stateRefusal(engine: Engine, session: Session): Refusal | undefi
 /** Registers the session of `create=true`, and queues its record before the batch. */
 function createFor(engine: Engine, head: AppendHead, response: HttpResponse): Session {
   assert(head.create !== undefined, "only who asks for it creates a session");
-  const input = parseSessionQuery(head.create);
-  if (!isLoopback(response)) delete input.pid;
-  const session = engine.createSession(head.id, input);
+  if (!isLoopback(response)) delete head.create.pid;
+  const session = engine.createSession(head.id, head.create);
   void engine.writeRecord(session);
   return session;
 }
@@ -199,7 +199,9 @@ function readHead(engine: Engine, bodyLimitBytes: number, request: HttpRequest):
   session ??= engine.registry.find(id);
   const query = request.getQuery() ?? "";
   const parameters = query === "" ? undefined : new URLSearchParams(query);
-  const create = session === undefined && parameters?.get("create") === "true" ? parameters : undefined;
+  const isNew = session === undefined && parameters?.get("create") === "true";
+  const create = isNew && parameters !== undefined ? parseSessionQuery(parameters) : undefined;
+  if (isRefusal(create)) return create;
   if (session === undefined && create === undefined) return sessionNotFound(id);
   const ack = parameters?.get("ack") ?? "written";
   if (ack !== "written" && ack !== "synced") return refuse("invalid_query", `ack=${ack} is not known: use written or synced.`);

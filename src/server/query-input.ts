@@ -23,6 +23,12 @@ export function isRefusal(value: unknown): value is Refusal {
   return typeof value === "object" && value !== null && "code" in value && "message" in value;
 }
 
+/** Returns whether `name` is `true`; what is neither true nor false is refused, for somebody meant something by it. */
+export function flagOf(query: URLSearchParams, name: string): boolean | Refusal {
+  const text = query.get(name) ?? "false";
+  return text === "true" || text === "false" ? text === "true" : unknownValue(name, text, "true, false");
+}
+
 /** Returns the list that a query string asks for. */
 export function parseListQuery(query: URLSearchParams, statusDefault: ListQuery["status"]): ListQuery | Refusal {
   const status = query.get("status") ?? statusDefault;
@@ -35,9 +41,11 @@ export function parseListQuery(query: URLSearchParams, statusDefault: ListQuery[
   if (isRefusal(offset)) return offset;
   const limit = wholeNumber(query, "limit", { min: 0, max: limits.pageEntryCountMax });
   if (isRefusal(limit)) return limit;
-  const text = (name: string) => query.get(name) ?? undefined;
+  // An empty filter, as forms send it, is none.
+  const text = (name: string) => query.get(name) || undefined;
   const prefix = text("prefix")?.toLowerCase();
-  const parent = text("parent")?.toLowerCase();
+  const parent = idOf(query, "parent");
+  if (isRefusal(parent)) return parent;
   const filters = {
     prefix,
     parent,
@@ -50,18 +58,30 @@ export function parseListQuery(query: URLSearchParams, statusDefault: ListQuery[
   return { status, sort, order, offset: offset ?? 0, limit: limit ?? 100, ...filters };
 }
 
-/** Returns the session members of `create=true&appname=…`; unusable ones are left out. */
-export function parseSessionQuery(query: URLSearchParams): SessionInput {
+/** Returns the session members of `create=true&appname=…`, or which of them is not usable. */
+export function parseSessionQuery(query: URLSearchParams): SessionInput | Refusal {
   const input: SessionInput = {};
   for (const name of ["appname", "mode", "platform", "jobid"] as const) {
     const value = query.get(name);
-    if (value !== null) input[name] = value.slice(0, limits.sessionTextLengthMax);
+    if (value === null) continue;
+    if (value.length > limits.sessionTextLengthMax)
+      return refuse("invalid_query", `${name} has ${value.length} characters: send at most ${limits.sessionTextLengthMax}.`);
+    input[name] = value;
   }
-  const parent = tryParseSessionId(query.get("parent_session_id") ?? "");
+  const parent = idOf(query, "parent_session_id");
+  if (isRefusal(parent)) return parent;
   if (parent !== undefined) input.parent_session_id = parent;
-  const pid = Number(query.get("pid") ?? Number.NaN);
-  if (Number.isInteger(pid) && pid > 0 && pid <= 0xffffffff) input.pid = pid;
+  const pid = wholeNumber(query, "pid", { min: 0, max: 0xffffffff });
+  if (isRefusal(pid)) return pid;
+  if (pid !== undefined) input.pid = pid;
   return input;
+}
+
+/** Returns the session id of `name`, undefined when there is none, or why it is no id. */
+function idOf(query: URLSearchParams, name: string): string | undefined | Refusal {
+  const text = query.get(name);
+  if (text === null || text === "") return undefined;
+  return tryParseSessionId(text) ?? refuse("invalid_session_id", `${name}=${text} must be 24 hex digits, not all zero.`);
 }
 
 /** Says which values a parameter takes. */

@@ -90,7 +90,8 @@ export function parseFilter(get: (name: string) => unknown): ReadFilter | Refusa
 
 /** A time of a query: RFC 3339; digits are milliseconds up to 15 of them, nanoseconds beyond. */
 function tryParseTimeText(text: string): TimeWords | undefined {
-  const bytes = utf8(text);
+  // A plus that was not escaped has come as a space.
+  const bytes = utf8(text.replace(/ (?=\d\d:\d\d$)/, "+"));
   const reader = new TimeReader();
   const isRead = /^-?\d{1,15}$/.test(text) ? reader.readNumber(bytes, 0, bytes.length) : reader.readText(bytes, 0, bytes.length);
   return isRead ? { low: reader.low, high: reader.high } : undefined;
@@ -122,11 +123,13 @@ function formatOf(format: string | null, accept: string): PageFormat | Refusal {
     const found = readFormats.find((name) => name === format);
     return found ?? unknownValue("format", format, readFormats.join(", "));
   }
-  // The first kind that is named wins; weights are not looked at, */* and what we don't know mean JSON.
-  for (const part of accept.split(",")) {
-    const type = part.split(";")[0]?.trim().toLowerCase();
+  // The heaviest kind that we know wins, of equal ones the first; wildcards and what we don't know mean JSON.
+  let best: { readonly format: PageFormat; readonly weight: number } = { format: "json", weight: 0 };
+  for (const part of accept.toLowerCase().split(",")) {
+    const [type, ...parameters] = part.split(";").map((text) => text.trim());
     const found = formatOfType.find(([name]) => name === type);
-    if (found !== undefined) return found[1];
+    const weight = Number(parameters.find((parameter) => parameter.startsWith("q="))?.slice(2) ?? 1);
+    if (found !== undefined && weight > best.weight) best = { format: found[1], weight };
   }
-  return "json";
+  return best.format;
 }

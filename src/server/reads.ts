@@ -125,7 +125,11 @@ function rangeOf(session: Session, { start, limit, filter }: ReadQuery): PageRan
     const gap = start.cursor < oldest ? { from: start.cursor + 1, to: oldest } : undefined;
     return { direction: "after", position: Math.max(start.cursor, oldest), limit, gap };
   }
-  if (start.kind === "offset") return { direction: "after", position: oldest + start.offset, limit, gap: undefined };
+  if (start.kind === "offset") {
+    // Behind the head nothing was looked at: a cursor from there must not jump over what is still to come.
+    const position = Math.min(oldest + start.offset, Math.max(oldest, session.head));
+    return { direction: "after", position, limit, gap: undefined };
+  }
   const before = start.kind === "tail" ? session.head + 1 : Math.min(start.before, session.head + 1);
   if (!filter.filter.isEmpty) return { direction: "before", position: before, limit, gap: undefined };
   const position = Math.max(oldest, before - 1 - limit);

@@ -8,7 +8,7 @@ import type { Engine } from "./engine.ts";
 import { type Answer, type Exchange, jsonAnswer, refusalAnswer } from "./exchange.ts";
 import { exitReason } from "./exit-reason.ts";
 import { invalidIdRefusal, sessionNotFound } from "./intake.ts";
-import { isRefusal, parseListQuery } from "./query-input.ts";
+import { flagOf, isRefusal, parseListQuery } from "./query-input.ts";
 import type { ListQuery } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { parseSessionInput } from "./session-input.ts";
@@ -61,7 +61,8 @@ export async function putSession(engine: Engine, exchange: Exchange): Promise<An
 export async function deleteSession(engine: Engine, exchange: Exchange): Promise<Answer> {
   const session = sessionOf(engine, exchange);
   if (isRefusal(session)) return refusalAnswer(session);
-  const purge = exchange.query.get("purge") === "true";
+  const purge = flagOf(exchange.query, "purge");
+  if (isRefusal(purge)) return refusalAnswer(purge);
   if (purge) {
     const shown = session.toObject();
     const refusal = await engine.purge(session);

@@ -9,7 +9,7 @@ import { type Handler, type Route, refuseBadHost } from "./http.ts";
 import { intake } from "./intake.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Live } from "./live.ts";
-import { isRefusal } from "./query-input.ts";
+import { flagOf, isRefusal } from "./query-input.ts";
 import type { ReaderBooks } from "./reader-books.ts";
 import type { Reads } from "./reads.ts";
 import { getLog, getTemplates, getTimeline } from "./routes-log.ts";
@@ -107,5 +107,6 @@ function readerRoutes({ engine, books }: RouteContext): Route[] {
 }
 
 async function prune(lifecycle: Lifecycle, exchange: Exchange): Promise<Answer> {
-  return jsonAnswer(await lifecycle.prune(exchange.query.get("dry_run") === "true"));
+  const isDry = flagOf(exchange.query, "dry_run");
+  return isRefusal(isDry) ? refusalAnswer(isDry) : jsonAnswer(await lifecycle.prune(isDry));
 }

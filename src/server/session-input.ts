@@ -3,7 +3,9 @@ import { z } from "zod";
 import { tryParseSessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
 import type { SessionInput } from "../wire/api.ts";
+import { parseJson } from "../wire/control-json.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
+import { isRefusal } from "./query-input.ts";
 
 const text = z.string().max(limits.sessionTextLengthMax).nullish();
 const schema = z.object({
@@ -17,23 +19,20 @@ const schema = z.object({
     .refine((id) => tryParseSessionId(id) !== undefined, "must be 24 hex digits")
     .transform((id) => id.toLowerCase())
     .nullish(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
+  // Not a z.record, which leaves out a member that is called __proto__.
+  metadata: z.custom<Record<string, unknown>>(isObject, "must be an object").nullish(),
 });
 
 /** Returns the members that were given (unknown ones are ignored), or why they are refused. */
 export function parseSessionInput(body: string): SessionInput | Refusal {
-  let value: unknown;
-  try {
-    value = body.trim() === "" ? {} : JSON.parse(body);
-  } catch (error) {
-    return refuse("invalid_json", `The body is not JSON: ${(error as Error).message}.`);
-  }
-  const parsed = schema.safeParse(value);
+  const read = body.trim() === "" ? { value: {} } : parseJson(body, "The body");
+  if (isRefusal(read)) return read;
+  const parsed = schema.safeParse(read.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const field = issue?.path.join(".") ?? "";
     return refuse(
-      "invalid_batch",
+      field === "parent_session_id" ? "invalid_session_id" : "invalid_batch",
       `The session's ${field === "" ? "body" : `"${field}"`} is not valid: ${issue?.message ?? "wrong type"}.`,
       { field },
     );
@@ -55,6 +54,10 @@ export function parseSessionInput(body: string): SessionInput | Refusal {
   return Object.fromEntries(
     Object.entries(parsed.data).filter(([, given]) => given !== null && given !== undefined),
   ) as SessionInput;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

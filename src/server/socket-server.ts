@@ -11,7 +11,7 @@ import { protocolFlatbuffers, protocolJson } from "../wire/api.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { refusalAnswer, writeAnswer } from "./exchange.ts";
 import type { HostGuard } from "./hosts.ts";
-import { refuseBadHost } from "./http.ts";
+import { refuseBadHost, refuseOtherVerbs } from "./http.ts";
 import { SocketConnection, type SocketContext } from "./socket.ts";
 import type { SocketData as LibrarySocketData } from "./socket-out.ts";
 
@@ -61,6 +61,7 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
     context.engine.counters.request++;
     if (!refuseBadHost(guard, response, request)) answerRefusal(context, response, notAnUpgrade);
   });
+  refuseOtherVerbs(app, "/sessions/ws", ["GET"], context.engine, guard);
 }
 
 /** The hot one of the callbacks: `guarded` without a closure. */

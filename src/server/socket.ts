@@ -69,7 +69,7 @@ export class SocketConnection implements Connection {
         {},
       );
     }
-    const read = parseJson(textOf(bytes), "The message");
+    const read = parseJson(textOf(new Uint8Array(message)), "The message");
     if (isRefusal(read)) return this.#out.refuse(read, {});
     const { value } = read;
     if (typeof value === "object" && value !== null) this.#dispatch(value as ClientMessage);
@@ -155,7 +155,7 @@ export class SocketConnection implements Connection {
         return this.#openFeed(message.id, message.status ?? "active");
       case "append":
         // Or it would have been taken before.
-        return this.#out.refuse(refuse("invalid_batch", "The append's own members must be named without escapes."), message);
+        return this.#out.refuse(refuse("invalid_batch", "The append's own members must be written without escapes."), message);
       case "heartbeat":
         return this.#heartbeat(message.session);
       default: {

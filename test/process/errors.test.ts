@@ -241,6 +241,10 @@ const routes: readonly (readonly [string, string, number, string, CallOptions?])
   ["GET", "/sessions/?limit=10001", 400, "invalid_query"],
   ["GET", "/sessions/?offset=-1", 400, "invalid_query"],
   ["POST", "/sessions/", 405, "method_not_allowed", { body: {} }],
+  ["GET", "/sessions/?parent=66f0", 400, "invalid_session_id"],
+  ["PUT", "/sessions/list", 405, "method_not_allowed", { body: {} }],
+  ["DELETE", "/sessions/ws", 405, "method_not_allowed"],
+  ["POST", "/prune?dry_run=1", 400, "invalid_query"],
   ["DELETE", "/metrics", 405, "method_not_allowed"],
   ["POST", "/healthz", 405, "method_not_allowed", { body: {} }],
   ["PATCH", `/sessions/${someId}`, 405, "method_not_allowed", { body: {} }],
@@ -302,7 +306,7 @@ test("bodies of control requests are checked and leave no session behind", async
     ['{"pid":"12"}', 400, "invalid_batch"],
     ['{"appname":5}', 400, "invalid_batch"],
     [JSON.stringify({ appname: "a".repeat(257) }), 400, "invalid_batch"],
-    ['{"parent_session_id":"66f0"}', 400, "invalid_batch"],
+    ['{"parent_session_id":"66f0"}', 400, "invalid_session_id"],
     ['{"metadata":[1]}', 400, "invalid_batch"],
     [JSON.stringify({ metadata: { text: "m".repeat(64 * 1024) } }), 413, "payload_too_large"],
     [JSON.stringify({ ignored: "i".repeat(200_000) }), 413, "payload_too_large"],
@@ -318,6 +322,40 @@ test("bodies of control requests are checked and leave no session behind", async
   }
 });
 
+test("broken JSON is answered with the byte at which it breaks, on every route that takes some", async () => {
+  const id = await server.session();
+  await server.call("PUT", `/sessions/${id}/readers/r`);
+  const broken: readonly (readonly [string, number])[] = [
+    ['{"appname":"é" "mode"}', 16],
+    ['{"cursor":1', 11],
+    [" {nope}", 2],
+    ['{"a":"x\ny"}', 7],
+    ['{"cursor":01}', 11],
+    ["{} {}", 3],
+    ["\ufeff{}", 0],
+  ];
+  for (const [body, offset] of broken) {
+    for (const path of ["", "/readers/r/confirm", "/readers/r/resume"]) {
+      const answer = await server.call("POST", `/sessions/${id}${path}`, { body });
+      assert.deepEqual([answer.error.code, Reflect.get(answer.error, "offset")], ["invalid_json", offset], `${path} ${body}`);
+    }
+  }
+  assert.equal((await server.call("PUT", `/sessions/${id}/readers/list`, { body: [] })).status, 400);
+});
+
+test("metadata comes back with every member, whatever its name", async () => {
+  const metadata = '{"__proto__":{"a":1},"constructor":[2],"":null}';
+  const made = await server.call("POST", `/sessions/${freshSessionId()}`, { body: `{"metadata":${metadata}}` });
+  assert.ok(made.text.includes(`"metadata":${metadata}`), made.text);
+});
+
+test("a purge that is neither wanted nor not is refused and ends nothing", async () => {
+  const id = await server.session();
+  assert.equal((await server.call("DELETE", `/sessions/${id}?purge=yes`)).error.code, "invalid_query");
+  assert.equal((await server.call("GET", `/sessions/${id}`)).json<SessionObject>().status, "active");
+  assert.equal((await server.call("DELETE", `/sessions/${id}?purge=false`)).status, 200);
+});
+
 test("an append to a session that has ended is refused and says how to go on", async () => {
   const id = await server.session();
   await server.call("DELETE", `/sessions/${id}`);
@@ -327,7 +365,7 @@ test("an append to a session that has ended is refused and says how to go on", a
   assert.equal((await server.call("GET", `/sessions/${id}`)).json<SessionObject>().head, 1);
 });
 
-test("a session is created by an append only when it is asked for and the batch is good", async () => {
+test("a session is created by an append only when it is asked for, with members that are usable", async () => {
   const id = freshSessionId();
   const made = await server.append(id, [{ message: "first" }], "?create=true&appname=maker&mode=M&platform=P&jobid=j");
   assert.deepEqual(made.json(), { first: 1, cursor: 1, count: 1, ack: "written" });
@@ -338,6 +376,16 @@ test("a session is created by an append only when it is asked for and the batch 
     page.entries.map((entry) => entry.message),
     ["first"],
   );
+  const bad = {
+    "pid=x": "invalid_query",
+    "parent_session_id=66f0": "invalid_session_id",
+    [`mode=${"m".repeat(257)}`]: "invalid_query",
+  };
+  for (const [member, code] of Object.entries(bad)) {
+    const unmade = freshSessionId();
+    assert.equal((await server.append(unmade, [{ message: "m" }], `?create=true&${member}`)).error.code, code, member);
+    assert.equal((await server.call("GET", `/sessions/${unmade}`)).status, 404);
+  }
 });
 
 test("after all of this the server is well", async () => {

@@ -125,6 +125,27 @@ test("times of a filter may be milliseconds or nanoseconds since the epoch", asy
   for (const since of [String(ms), `${ms}000000`, new Date(ms).toISOString(), "2026-11-20T12:01:40+02:00"]) {
     assert.equal((await page(queryOf({ cursor: 0, limit: 1, since }))).entries[0]?.seq, 100, since);
   }
+  assert.equal((await page("cursor=0&limit=1&since=2026-11-20T12:01:40+02:00")).entries[0]?.seq, 100, "a plus without an escape");
+});
+
+test("an offset beyond the log is an empty page at its head, from where nothing to come is missed", async () => {
+  const got = await page(`offset=${entryCount + 500}`);
+  assert.deepEqual([got.entries, got.cursor, got.head, got.more], [[], entryCount, entryCount, false]);
+});
+
+test("of the kinds that Accept names the one of the greatest weight is answered, of equal ones the first", async () => {
+  const wanted: Readonly<Record<string, string>> = {
+    "application/json;q=0.2, text/csv; q=0.9": "text/csv",
+    "text/plain;q=0, application/x-ndjson;q=0.1": "application/x-ndjson",
+    "text/csv, text/plain": "text/csv",
+    "Text/CSV;charset=utf-8;q=1.0, text/plain": "text/csv",
+    "text/plain;q=0": "application/json",
+    "text/html, */*;q=0.8": "application/json",
+  };
+  for (const [accept, type] of Object.entries(wanted)) {
+    const answer = await get("tail=1", { accept });
+    assert.equal(answer.headers["content-type"]?.split(";")[0], type, accept);
+  }
 });
 
 /** Rows of RFC 4180 text. */

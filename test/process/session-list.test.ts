@@ -128,6 +128,11 @@ test("a list holds exactly the sessions that match, in the order asked for, page
     { numRuns: 200 },
   ));
 
+test("a filter without a value, as forms send it, chooses everything", async () => {
+  const query = "status=all&prefix=&app=&mode=&platform=&jobid=&parent=&q=";
+  assert.equal((await server.call("GET", `/sessions/?${query}`)).json<SessionList>().total, all.length);
+});
+
 test("the list without a word is the active sessions, newest first", async () => {
   const list = (await server.call("GET", "/sessions/")).json<SessionList>();
   assert.equal(list.total, all.filter((session) => session.status === "active").length);
