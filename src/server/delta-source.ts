@@ -1,5 +1,6 @@
 /** Makes deltas: from the ring at once, from file by a query thread; what several followers want is made once. */
 import { assert } from "../base/assert.ts";
+import type { OwnedBytes } from "../base/bytes.ts";
 import { limits } from "../config.ts";
 import { BlockView } from "../record/scan.hot.ts";
 import { type Delta, DeltaBuilder, type DeltaForm } from "../wire/delta.ts";
@@ -31,6 +32,7 @@ export class DeltaSource {
   readonly #view = new BlockView();
   readonly #made = new Map<string, MadeDelta>();
   #madeSizeBytes = 0;
+  readonly #memory = new DeltaMemory();
   readonly #reading = new Map<string, Promise<FileDelta | Refusal>>();
   /** Reads that have a query thread, and the starts of those that wait for one. */
   #readingCount = 0;
@@ -46,7 +48,10 @@ export class DeltaSource {
     return this.#reading.size;
   }
 
-  /** Returns the entries behind `cursor`, as many as one delta holds; undefined: a query thread has to read them. */
+  /**
+   * Returns the entries behind `cursor`, as many as one delta holds; undefined: a query thread has to read them. Valid until
+   * the next call.
+   */
   tryFromRing(session: Session, cursor: number, filter: ReadFilter, form: DeltaForm): Delta | undefined {
     assert(cursor < session.head, "there are entries behind the cursor");
     const key = keyOf(session, cursor, filter, form);
@@ -66,7 +71,10 @@ export class DeltaSource {
       isCut = !this.#builder.add(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position)));
       return !isCut;
     });
-    const delta = this.#builder.finish();
+    const delta = this.#builder.finish((entries) => {
+      this.#makeRoom(entries.length);
+      return this.#memory.copy(entries);
+    });
     if (delta.cursor === cursor) return undefined;
     this.#keep(key, { delta, isFull: isCut });
     return delta;
@@ -79,8 +87,10 @@ export class DeltaSource {
     if (running !== undefined) return running;
     const reading = this.#inTurn(() => this.#read(session, cursor, filter, form)).then((found) => {
       this.#reading.delete(key);
-      if (!isRefusal(found) && found.gap === undefined && found.delta !== undefined)
+      if (!isRefusal(found) && found.gap === undefined && found.delta !== undefined) {
+        this.#makeRoom(found.delta.sizeBytes);
         this.#keep(key, { delta: found.delta, isFull: isFullDelta(found.delta) });
+      }
       return found;
     });
     this.#reading.set(key, reading);
@@ -109,16 +119,46 @@ export class DeltaSource {
     return made !== undefined && (made.isFull || made.delta.cursor === session.head) ? made.delta : undefined;
   }
 
-  /** Forgets everything when it is too much: followers move on together, so old deltas are worth little. */
   #keep(key: string, made: MadeDelta): void {
-    const { sizeBytes } = made.delta;
-    this.#madeSizeBytes -= this.#made.get(key)?.delta.sizeBytes ?? 0;
-    if (this.#madeSizeBytes + sizeBytes > limits.deltaCacheSizeBytesMax || this.#made.size >= limits.deltaCacheCountMax) {
-      this.#made.clear();
-      this.#madeSizeBytes = 0;
-    }
+    this.#madeSizeBytes += made.delta.sizeBytes - (this.#made.get(key)?.delta.sizeBytes ?? 0);
     this.#made.set(key, made);
-    this.#madeSizeBytes += sizeBytes;
+  }
+
+  /** Forgets everything when it is too much: followers move on together, so old deltas are worth little. */
+  #makeRoom(sizeBytes: number): void {
+    const isMuch = this.#madeSizeBytes + sizeBytes > limits.deltaCacheSizeBytesMax || !this.#memory.hasRoom(sizeBytes);
+    if (!isMuch && this.#made.size < limits.deltaCacheCountMax) return;
+    this.#made.clear();
+    this.#madeSizeBytes = 0;
+    this.#memory.clear();
+  }
+}
+
+/**
+ * Memory of the deltas that are made here, one piece for all: a piece for each would have the collector run many times a
+ * second, and the whole main thread wait for it.
+ */
+class DeltaMemory {
+  /** Made at the first delta. */
+  #bytes = new Uint8Array(0);
+  #sizeBytes = 0;
+
+  hasRoom(sizeBytes: number): boolean {
+    return this.#sizeBytes + sizeBytes <= limits.deltaCacheSizeBytesMax;
+  }
+
+  /** Returns a copy that is valid until `clear`. */
+  copy(bytes: OwnedBytes): OwnedBytes {
+    assert(this.hasRoom(bytes.length), "whoever copies made room");
+    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(limits.deltaCacheSizeBytesMax);
+    const start = this.#sizeBytes;
+    this.#bytes.set(bytes, start);
+    this.#sizeBytes += bytes.length;
+    return this.#bytes.subarray(start, this.#sizeBytes);
+  }
+
+  clear(): void {
+    this.#sizeBytes = 0;
   }
 }
 

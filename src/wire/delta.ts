@@ -18,7 +18,7 @@ export { type AppendFrame, appendFrame, type DeltaFrame, readAppendFrame, readDe
 export const deltaForm = { json: 0, binary: 1 } as const;
 export type DeltaForm = (typeof deltaForm)[keyof typeof deltaForm];
 
-/** Entries behind a cursor, ready for any number of subscribers. Immutable. */
+/** Entries behind a cursor, ready for any number of subscribers. Immutable as long as whoever made it keeps it. */
 export interface Delta {
   readonly form: DeltaForm;
   /** The cursor before. */
@@ -57,8 +57,8 @@ export class DeltaBuilder {
     return goesOn;
   }
 
-  /** Ends the delta. */
-  finish(): Delta {
+  /** Ends the delta. @param keep puts its entries, which are valid until the next one begins, where they may stay. */
+  finish(keep: (entries: OwnedBytes) => OwnedBytes = copied): Delta {
     const { entries, count } = this.#collector.finish();
     return {
       form: this.#form,
@@ -66,9 +66,13 @@ export class DeltaBuilder {
       cursor: this.#cursor,
       count,
       sizeBytes: entries.length,
-      entries: entries.slice(),
+      entries: keep(entries),
     };
   }
+}
+
+function copied(entries: OwnedBytes): OwnedBytes {
+  return entries.slice();
 }
 
 /** Returns a delta that says nothing but how far the cursor is. */
