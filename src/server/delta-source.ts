@@ -71,12 +71,11 @@ export class DeltaSource {
       isCut = !this.#builder.add(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position)));
       return !isCut;
     });
-    const delta = this.#builder.finish((entries) => {
-      this.#makeRoom(entries.length);
-      return this.#memory.copy(entries);
-    });
+    // A lone follower's delta is used at once and by nobody else: it may stay where it was made.
+    const isShared = session.listeners.size > 1;
+    const delta = this.#builder.finish((entries) => (isShared ? this.#copied(entries) : entries));
     if (delta.cursor === cursor) return undefined;
-    this.#keep(key, { delta, isFull: isCut });
+    if (isShared) this.#keep(key, { delta, isFull: isCut });
     return delta;
   }
 
@@ -117,6 +116,11 @@ export class DeltaSource {
   #tryMade(key: string, session: Session): Delta | undefined {
     const made = this.#made.get(key);
     return made !== undefined && (made.isFull || made.delta.cursor === session.head) ? made.delta : undefined;
+  }
+
+  #copied(entries: OwnedBytes): OwnedBytes {
+    this.#makeRoom(entries.length);
+    return this.#memory.copy(entries);
   }
 
   #keep(key: string, made: MadeDelta): void {
