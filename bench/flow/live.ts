@@ -1,6 +1,8 @@
 /** Flows of live reading: how long an entry takes from its sender to a subscriber, and what fan-out costs. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { sessionsDirectory, trashPrefix } from "#src/storage/paths.ts";
 import type { Arrivals, Collected, FollowTask } from "../load/follow-load.ts";
 import type { HttpLoad, LoadResult } from "../load/load.ts";
 import type { PaceResult } from "../load/pace-load.ts";
@@ -73,7 +75,8 @@ interface Setup {
 
 async function setUp(bench: Bench, form: "json" | "binary", fanOut: "publish" | "send"): Promise<Setup> {
   const directory = bench.directory();
-  const server = await startServer({ main: bench.main, dataDir: join(directory, "data"), nodeFlags: bench.nodeFlags });
+  const dataDir = join(directory, "data");
+  const server = await startServer({ main: bench.main, dataDir, nodeFlags: bench.nodeFlags });
   await createSessions(server, 0, 1);
   const id = sessionIdAt(0);
   const bodies = bodiesOf({ form, shape: "plain", batch }, bodyCount);
@@ -90,6 +93,7 @@ async function setUp(bench: Bench, form: "json" | "binary", fanOut: "publish" | 
   const protocol = form === "binary" ? "tailrace.flatbuffers.v1" : "tailrace.json.v1";
   const reset = async () => {
     await purgeSessions(server, 0, 1);
+    await untilRemoved(dataDir);
     await createSessions(server, 0, 1);
     await sink.call("configure", { batch, fanOut, isBinary: form === "binary" });
   };
@@ -107,6 +111,11 @@ async function setUp(bench: Bench, form: "json" | "binary", fanOut: "publish" | 
     reset,
     close: () => server.stop(),
   };
+}
+
+/** The files of the measurement before go behind everything else, but on two processors they would be in the next one's tail. */
+async function untilRemoved(dataDir: string): Promise<void> {
+  while (readdirSync(sessionsDirectory(dataDir)).some((name) => name.startsWith(trashPrefix))) await pause(10);
 }
 
 async function openLatency(bench: Bench, form: "json" | "binary"): Promise<Contest> {
