@@ -48,6 +48,9 @@ export const limits = {
   pageEntryCountDefault: 1000,
   /** Bytes of a page's entries; a page ends early over it. */
   pageSizeBytesMax: 32 * MiB,
+  /** Memory of pages that is kept for the next ones: a full page of usual entries, and so many at once. */
+  pageMemorySizeBytesMax: 4 * MiB,
+  pageMemoryCountMax: 4,
   /** Long poll. */
   waitMsMax: 30_000,
   /** Metadata of a session (contract 3). */

@@ -75,6 +75,13 @@ export class ByteColumn {
     this.view = new DataView(this.bytes.buffer);
   }
 
+  /** Goes on in `bytes`, empty. What it held before stays with whoever has it. */
+  adopt(bytes: OwnedBytes): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.length = 0;
+  }
+
   /** Makes room for `count` more bytes behind `length`. */
   reserve(count: number): void {
     const needed = this.length + count;

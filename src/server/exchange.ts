@@ -9,6 +9,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+  /** Called when nobody looks at `body` any more, whether it was sent or not. */
+  readonly written?: () => void;
 }
 
 const statusTexts: Readonly<Record<number, string>> = {
@@ -91,9 +93,11 @@ export class Exchange {
   }
 
   answer(answer: Answer): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.response.cork(() => writeAnswer(this.response, answer, this.method === "head"));
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.response.cork(() => writeAnswer(this.response, answer, this.method === "head"));
+    }
+    answer.written?.();
   }
 
   /** Starts an answer without a known end (server-sent events) with these bytes. The peer's going is told by `onAborted`. */

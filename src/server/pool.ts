@@ -28,8 +28,8 @@ export interface TaskWorkerData {
 export interface TaskThreads {
   /** Tasks that wait for a thread. */
   readonly waitingCount: number;
-  /** Rejects when the thread died in it. */
-  run<Result>(name: string, task: unknown): Promise<Result>;
+  /** Rejects when the thread died in it. @param moved memory of the task that goes to the thread: it is gone here. */
+  run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
 
 /** One ingest thread. When it dies, the pool starts another; the shard is told by the rejected job. */
@@ -94,8 +94,8 @@ export class TaskPool implements TaskThreads {
     return this.#pool.queueSize;
   }
 
-  run<Result>(name: string, task: unknown): Promise<Result> {
-    return this.#pool.run(task, { name }) as Promise<Result>;
+  run<Result>(name: string, task: unknown, moved: readonly ArrayBuffer[] = []): Promise<Result> {
+    return this.#pool.run(task, { name, transferList: [...moved] }) as Promise<Result>;
   }
 
   close(): Promise<void> {

@@ -1,25 +1,26 @@
 /** Reads of a log: small pages of what is in memory are made here, all others by a thread that reads the files. */
+import type { OwnedBytes } from "../base/bytes.ts";
 import { limits } from "../config.ts";
 import { compileFilter } from "../record/filter.hot.ts";
 import { BlockView } from "../record/scan.hot.ts";
-import type { SegmentInfo } from "../storage/types.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { type Page, PageBuilder, type PageFormat, type PageGap } from "../wire/page.ts";
 import type { Engine } from "./engine.ts";
 import { sessionNotFound } from "./intake.ts";
+import { PageMemory } from "./page-memory.ts";
 import { isRefusal } from "./query-input.ts";
 import type { ReadFilter, ReadQuery } from "./read-input.ts";
 import type { Session } from "./session.ts";
 
-/** A page as the query threads are asked for it. */
+/** A page as the query threads are asked for it, beside the session. */
 export interface PageTask {
-  readonly id: string;
-  readonly segments: readonly SegmentInfo[];
   readonly direction: "after" | "before";
   readonly position: number;
   readonly limit: number;
   readonly spec: ReadFilter["spec"];
   readonly format: PageFormat;
+  /** Where it goes: handed over with the task, and comes back with the page. */
+  readonly memory: OwnedBytes;
 }
 
 /** Where a page begins and how much it holds, now that the session is looked at. */
@@ -38,17 +39,23 @@ export class Reads {
   readonly #engine: Engine;
   readonly #builder = new PageBuilder();
   readonly #view = new BlockView();
+  readonly #memory = new PageMemory();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  /** Returns the page that `query` asks for; its entries are the caller's. */
+  /** Returns the page that `query` asks for; its entries are the caller's until they are released. */
   async page(session: Session, query: ReadQuery): Promise<Page | Refusal> {
     const range = rangeOf(session, query);
     const page = await this.#pageOf(session, range, query.filter, query.format);
     if (isRefusal(page) || range.gap === undefined || page.gap !== undefined) return page;
     return { ...page, gap: range.gap };
+  }
+
+  /** Takes the memory of a page back: nobody looks at its entries any more. */
+  release(page: Page): void {
+    this.#memory.give(page.entries.buffer);
   }
 
   /** Returns up to `limit` entries behind `cursor` as items of a JSON array. */
@@ -61,16 +68,30 @@ export class Reads {
     const range = { direction: "after", position, limit, gap: undefined } as const;
     const page = await this.#pageOf(session, range, noFilter, "json");
     if (isRefusal(page)) return page;
-    return { entries: Buffer.from(page.entries).toString("utf8"), count: page.count, cursor: page.cursor };
+    const { buffer, byteOffset, byteLength } = page.entries;
+    const entries = Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
+    this.release(page);
+    return { entries, count: page.count, cursor: page.cursor };
   }
 
   /** Runs a task of the query threads, once more when the session's files changed hands under it. */
-  async runOnFiles<Result>(session: Session, name: string, task: object): Promise<Result | Refusal> {
+  runOnFiles<Result>(session: Session, name: string, task: object): Promise<Result | Refusal> {
+    return this.#runOnFiles(session, name, () => task);
+  }
+
+  /** @param taskOf makes the task of one try; its memory moves to the thread. */
+  async #runOnFiles<Result>(
+    session: Session,
+    name: string,
+    taskOf: () => { readonly memory?: OwnedBytes },
+  ): Promise<Result | Refusal> {
     if (this.#engine.query.waitingCount >= limits.queryWaitingCountMax) return queriesFullRefusal;
     for (let attempt = 1; ; attempt++) {
       const { segments } = session;
+      const task = taskOf();
+      const moved = task.memory === undefined ? [] : [task.memory.buffer];
       const found = await this.#engine.query
-        .run<Result | Refusal>(name, { ...task, id: session.id, segments })
+        .run<Result | Refusal>(name, { ...task, id: session.id, segments }, moved)
         .catch((error: unknown) => error as Error);
       if (!(found instanceof Error) && !isRefusal(found)) return found;
       if (session.isRemoved) return sessionNotFound(session.id);
@@ -84,21 +105,21 @@ export class Reads {
   async #pageOf(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Promise<Page | Refusal> {
     if (isSmallAndResident(session, range, filter)) return this.#fromRing(session, range, filter, format);
     const { direction, position, limit } = range;
-    return this.runOnFiles<Page>(session, "page", { direction, position, limit, spec: filter.spec, format });
+    const task = (): PageTask => ({ direction, position, limit, spec: filter.spec, format, memory: this.#memory.take() });
+    return this.#runOnFiles<Page>(session, "page", task);
   }
 
   #fromRing(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Page {
     const builder = this.#builder;
     const { ring } = this.#engine.shardOf(session);
-    builder.begin({ ...range, filter: filter.filter.isEmpty ? undefined : filter.filter, format });
+    const chosen = filter.filter.isEmpty ? undefined : filter.filter;
+    builder.begin({ ...range, filter: chosen, format }, this.#memory.take());
     if (!builder.isFull) {
       session.visitResident(range.position, (block) =>
         builder.addBlock(this.#view.openBlock(ring.bytes, ring.offsetOf(block.position))),
       );
     }
-    const page = builder.finish();
-    // The builder's memory is used again before whoever awaits this page runs.
-    return { ...page, entries: page.entries.slice() };
+    return builder.finish();
   }
 }
 

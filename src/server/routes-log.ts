@@ -43,23 +43,24 @@ async function readLog(context: LogContext, exchange: Exchange, session: Session
   for (;;) {
     const page = await context.reads.page(session, { ...query, start });
     if (isRefusal(page)) return refusalAnswer(page);
-    if (page.count > 0 || page.gap !== undefined || query.limit === 0) return pageAnswer(page, session);
+    if (page.count > 0 || page.gap !== undefined || query.limit === 0) return pageAnswer(context.reads, page, session);
     // What did not match need not be looked at again.
     const wait = { session, cursor: page.cursor, filter: query.filter, ms: endMs - clock.monotonicMs(), onAborted };
     const { isOver, cursor } = await context.waits.wait(wait);
     if (session.isRemoved) return refusalAnswer(sessionNotFound(session.id));
-    if (isOver || exchange.isOver) return pageAnswer({ ...page, cursor }, session);
+    if (isOver || exchange.isOver) return pageAnswer(context.reads, { ...page, cursor }, session);
+    context.reads.release(page);
     start = { kind: "cursor", cursor };
   }
 }
 
-function pageAnswer(page: Page, session: Session): Answer {
+function pageAnswer(reads: Reads, page: Page, session: Session): Answer {
   const headers = {
     "Content-Type": pageContentType[page.format],
     "Cache-Control": "no-store",
     ...pageHeaders(page, session),
   };
-  return { status: 200, headers, body: pageBody(page, session) };
+  return { status: 200, headers, body: pageBody(page, session), written: () => reads.release(page) };
 }
 
 /** GET /sessions/{id}/templates. */

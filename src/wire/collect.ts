@@ -3,7 +3,7 @@
  * and deltas of a subscription are made by this one piece of code, from the ring as from files.
  */
 import { assert } from "../base/assert.ts";
-import { ByteColumn } from "../base/bytes.ts";
+import { ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import type { Filter } from "../record/filter.hot.ts";
 import type { BlockView } from "../record/scan.hot.ts";
 import type { EntryWriter } from "./answer.hot.ts";
@@ -28,7 +28,7 @@ export interface CollectRequest {
 
 /** What was collected. */
 export interface Collected {
-  /** The entries as their writer wrote them. Valid until the collector begins again. */
+  /** The entries as their writer wrote them. In memory of their own if some was given, else valid until the next answer. */
   readonly entries: Uint8Array<ArrayBuffer>;
   readonly count: number;
   /** Seqs of the first and the last entry in it; 0 when it is empty. */
@@ -38,7 +38,9 @@ export interface Collected {
 
 /** Reusable; one answer at a time. */
 export class Collector {
-  #column = new ByteColumn(columnSizeBytesInitial);
+  readonly #column = new ByteColumn(columnSizeBytesInitial);
+  /** The column's memory belongs to the answer in it. */
+  #isGivenMemory = false;
   /** Ends of the pieces in the column, when they were taken newest first. */
   #pieceEnds: number[] = [];
   readonly #indexes = new Uint32Array(sliceCountMax);
@@ -48,10 +50,14 @@ export class Collector {
   #lastSeq = 0;
   #scannedSeq = 0;
 
-  /** Begins an answer. */
-  begin(request: CollectRequest): void {
-    if (this.#column.bytes.length > columnSizeBytesKept) this.#column = new ByteColumn(columnSizeBytesInitial);
-    this.#column.length = 0;
+  /** Begins an answer. @param memory where it goes, as far as it fits; absent: memory that the next answer uses again. */
+  begin(request: CollectRequest, memory?: OwnedBytes): void {
+    const column = this.#column;
+    if (memory !== undefined) column.adopt(memory);
+    else if (this.#isGivenMemory || column.bytes.length > columnSizeBytesKept)
+      column.adopt(new Uint8Array(columnSizeBytesInitial));
+    this.#isGivenMemory = memory !== undefined;
+    column.length = 0;
     this.#pieceEnds.length = 0;
     this.#request = request;
     this.#count = 0;

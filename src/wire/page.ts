@@ -40,7 +40,7 @@ export interface PageGap {
 /** A page without what only the registry knows: session, head, first. Plain values, so that it crosses threads. */
 export interface Page {
   readonly format: PageFormat;
-  /** As the format writes them, without envelope or header. */
+  /** As the format writes them, without envelope or header. What lies around them in their memory is free. */
   readonly entries: OwnedBytes;
   readonly count: number;
   /** Entries up to this seq are not in it. */
@@ -49,6 +49,9 @@ export interface Page {
   readonly cursor: number;
   readonly gap?: PageGap;
 }
+
+/** Kept free before the entries in memory that a page was given: what goes around them need not move them. */
+const headRoomSizeBytes = 256;
 
 /** What stands around the entries. */
 export interface PageSession {
@@ -71,15 +74,19 @@ export class PageBuilder {
   #cursor = 0;
   #gap: PageGap | undefined;
 
-  /** Begins a page. */
-  begin(request: PageRequest): void {
+  /**
+   * Begins a page.
+   * @param memory the page's own from now on, and goes with its entries; absent: they are valid until the next page begins.
+   */
+  begin(request: PageRequest, memory?: OwnedBytes): void {
     assert(request.limit <= limits.pageEntryCountMax, "a page has its limit");
     this.#request = request;
     this.#cursor = request.direction === "after" ? request.position : Math.max(0, request.position - 1);
     this.#gap = undefined;
     const { filter, limit, format } = request;
     const writer = this.#writers[format];
-    this.#collector.begin({ writer, filter, countMax: limit, sizeBytesMax: limits.pageSizeBytesMax });
+    const collect = { writer, filter, countMax: limit, sizeBytesMax: limits.pageSizeBytesMax };
+    this.#collector.begin(collect, memory?.subarray(headRoomSizeBytes));
   }
 
   /** True when nothing more is wanted; from the start on for a page without entries. */
@@ -113,7 +120,7 @@ export class PageBuilder {
     return true;
   }
 
-  /** Ends the page. Its entries are valid until the next page begins. */
+  /** Ends the page. */
   finish(): Page {
     const { format, direction, position } = this.#request;
     const { entries, count, firstSeq } = this.#collector.finish();
@@ -127,17 +134,17 @@ function isAdjacent(one: PageGap, other: PageGap): boolean {
   return other.from <= one.to + 1 && one.from <= other.to + 1;
 }
 
-/** Returns the body of a page; formats that are nothing but entries share the memory of its entries. */
+/** Returns the body of a page. It uses the memory of its entries, and what is free around them. */
 export function pageBody(page: Page, session: PageSession): OwnedBytes {
   switch (page.format) {
     case "json":
-      return joined(utf8(envelopeStart(page, session)), page.entries, utf8("]}"));
+      return around(utf8(envelopeStart(page, session)), page.entries, envelopeEnd);
     case "csv":
-      return joined(csvHeader, page.entries, noBytes);
+      return around(csvHeader, page.entries, noBytes);
     case "flatbuffers": {
       const frame = new Uint8Array(deltaFrameHeadSizeBytes);
       writeDeltaFrameHead(frame, { id: 0, from: page.from, cursor: page.cursor, head: session.head });
-      return joined(frame, page.entries, noBytes);
+      return around(frame, page.entries, noBytes);
     }
     default:
       return page.entries;
@@ -157,6 +164,7 @@ export function pageHeaders(page: Page, session: PageSession): Record<string, st
 }
 
 const noBytes = new Uint8Array(0);
+const envelopeEnd = utf8("]}");
 
 /** `more` speaks of entries behind the cursor, whichever way the page was asked for. */
 function envelopeStart(page: Page, session: PageSession): string {
@@ -165,10 +173,14 @@ function envelopeStart(page: Page, session: PageSession): string {
   return `{"session":"${id}","cursor":${page.cursor},"head":${head},"first":${first},"more":${page.cursor < head},${gap}"entries":[`;
 }
 
-function joined(start: AnyBytes, entries: AnyBytes, end: AnyBytes): OwnedBytes {
-  const bytes = new Uint8Array(start.length + entries.length + end.length);
+/** Puts bytes before and behind entries: where these lie if there is room, else in new memory. */
+function around(start: AnyBytes, entries: OwnedBytes, end: AnyBytes): OwnedBytes {
+  const sizeBytes = start.length + entries.length + end.length;
+  const { buffer, byteOffset } = entries;
+  const isRoomy = byteOffset >= start.length && byteOffset + entries.length + end.length <= buffer.byteLength;
+  const bytes = isRoomy ? new Uint8Array(buffer, byteOffset - start.length, sizeBytes) : new Uint8Array(sizeBytes);
   bytes.set(start, 0);
-  bytes.set(entries, start.length);
+  if (!isRoomy) bytes.set(entries, start.length);
   bytes.set(end, start.length + entries.length);
   return bytes;
 }

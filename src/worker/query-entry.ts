@@ -64,7 +64,7 @@ export function timeline(task: TimelineTask): object | Refusal {
   return tasks.timeline(task);
 }
 
-/** Hands `bytes`, which have memory of their own, over with the answer instead of copying them. */
+/** Hands the memory of `bytes`, which is theirs alone, over with the answer instead of copying them. */
 function moved<T>(answer: T, bytes: OwnedBytes): T {
   const movable = { [Piscina.transferableSymbol]: bytes.buffer, [Piscina.valueSymbol]: answer };
   return Piscina.move(movable as unknown as ArrayBuffer) as unknown as T;

@@ -1,5 +1,5 @@
 /** What the query threads do: read the files of sessions. The main thread calls these by name; nothing is shared with intake. */
-import type { AnyBytes } from "../base/bytes.ts";
+import type { AnyBytes, OwnedBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { SessionId } from "../base/ids.ts";
 import { limits } from "../config.ts";
@@ -35,7 +35,8 @@ interface EntriesTask extends SegmentsTask {
 }
 
 export type RecoverTask = { readonly ids: readonly SessionId[]; readonly trust: Trust };
-export type PageTask = EntriesTask & Pick<PageRequest, "direction" | "position" | "limit" | "format">;
+export type PageTask = EntriesTask &
+  Pick<PageRequest, "direction" | "position" | "limit" | "format"> & { readonly memory: OwnedBytes };
 export type DeltaTask = EntriesTask & { readonly cursor: number; readonly form: DeltaForm };
 export type TemplatesTask = SegmentsTask & { readonly countMax: number };
 export type TimelineTask = EntriesTask & { readonly bucketCount: number };
@@ -73,11 +74,11 @@ export class QueryTasks {
     return readReaders(this.#files, this.#dataDir, id) ?? [];
   }
 
-  /** One page of entries, filtered and formatted. A long scan answers with what it has. */
+  /** One page of entries, filtered and formatted, in the task's memory. A long scan answers with what it has. */
   page(task: PageTask): Page | Refusal {
-    const { id, segments, direction, position, limit, format } = task;
+    const { id, segments, direction, position, limit, format, memory } = task;
     const endMs = this.#clock.monotonicMs() + limits.readMsMax;
-    this.#pages.begin({ direction, position, limit, format, filter: filterOf(task.spec) });
+    this.#pages.begin({ direction, position, limit, format, filter: filterOf(task.spec) }, memory);
     let goesOn = !this.#pages.isFull;
     const visitor = {
       block: (bytes: AnyBytes, offset: number) => {
@@ -93,8 +94,7 @@ export class QueryTasks {
     if (goesOn && direction === "after") failure = this.#reader.readForward(id, segments, position, visitor);
     else if (goesOn) failure = this.#reader.readBackward(id, segments, position, visitor);
     if (failure !== undefined) return unreadable(failure.message);
-    const made = this.#pages.finish();
-    return { ...made, entries: made.entries.slice() };
+    return this.#pages.finish();
   }
 
   /** The entries behind a cursor for subscribers, or the gap that comes first. */
