@@ -104,6 +104,21 @@ test("pages by cursor together are the log, whatever their size and filter", asy
   }
 });
 
+test("reads at the same time get each its own page", async () => {
+  const asked = Array.from({ length: 120 }, () => ({
+    cursor: madeStart(),
+    limit: random.pick([1, 100, 1000, 10_000]),
+    format: random.pick(["json", "ndjson"]),
+  }));
+  const answers = await Promise.all(asked.map((query) => get(queryOf(query, {}))));
+  for (const [index, { text, json }] of answers.entries()) {
+    const { cursor, limit, format } = asked[index] as (typeof asked)[number];
+    const wanted = log.slice(cursor, cursor + limit);
+    if (format === "json") assert.deepEqual(json<LogPage>().entries, wanted);
+    else assert.equal(text, wanted.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+  }
+});
+
 test("pages before a seq lead back to the beginning", async () => {
   const entries: EntryObject[] = [];
   for (let before = entryCount + 1; before > 1; ) {
