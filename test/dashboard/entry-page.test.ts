@@ -82,9 +82,39 @@ test("stack traces fold, in one message and line by line", async (t) => {
   );
   await reader.page.locator(".fold .marker").click();
   await reader.rowsUntil("all frames", (shown) => shown.length === 8);
+  await reader.page.locator("[data-seq='2'] .marker").click();
+  await reader.rowsUntil("a trace that is folded again", (shown) => shown.length === 3);
   assert.equal(await reader.text("[data-seq='1'] .marker"), "+2 lines");
   await reader.page.locator("[data-seq='1'] .marker").click();
   await reader.textUntil(".whole", /Boom\n {4}at one \(a\.ts:1:1\)\n {4}at two/);
+});
+
+test("the keyboard reaches folded traces, and what hides in one is shown when it is asked for", async (t) => {
+  const frames = Array.from({ length: 4 }, (_, index) => ({ level: "error", message: `    at step${index} (file.ts:1:1)` }));
+  const id = await sessionOf([{ level: "error", message: "Boom" }, ...frames, { level: "error", message: "after" }]);
+  const reader = await open(t, server, { hash: `#s=${id}&c=4` });
+  const current = (name: string, seq: number) =>
+    reader.truth(`document.querySelector('${name}.current')?.dataset.seq === '${seq}'`);
+  await current(".entry:not(.fold)", 4);
+  await reader.press("ArrowLeft");
+  await current(".fold", 2);
+  await reader.press("e");
+  await current(".entry", 6);
+  await reader.press("k");
+  await current(".fold", 2);
+  assert.equal(
+    await reader.ask("document.querySelector('.log-scroll').getAttribute('aria-activedescendant')"),
+    await reader.ask("document.querySelector('.fold').id"),
+  );
+  await reader.press("ArrowRight");
+  await reader.rowsUntil("all frames", (shown) => shown.length === 6);
+  await current(".entry:not(.fold)", 2);
+});
+
+test("entries of another day show their day", async (t) => {
+  const id = await sessionOf([{ timestamp: "2020-02-03T10:11:12.345Z", message: "long ago" }]);
+  const reader = await open(t, server, { hash: `#s=${id}`, preferences: { time: "utc" } });
+  await reader.textUntil(".cell.time", /^02-03 10:11:12\.345$/);
 });
 
 test("entries that are no longer kept have a row that says so", async (t) => {

@@ -10,9 +10,9 @@ window.probe = {
     const box = scroller.getBoundingClientRect();
     return [...scroller.querySelectorAll(".row:not([hidden])")]
       .map((element) => ({
-        kind: element.classList.contains("entry") ? "entry" : element.classList.contains("gap") ? "gap" : "fold",
+        kind: ["fold", "gap", "entry"].find((kind) => element.classList.contains(kind)),
         seq: Number(element.dataset.seq ?? 0),
-        text: (element.querySelector(".text") ?? element).textContent,
+        text: (element.querySelector(element.classList.contains("fold") ? ".marker" : ".text") ?? element).textContent,
         level: element.dataset.level ?? "",
         y: Math.round(element.getBoundingClientRect().top - box.top),
         height: element.offsetHeight,

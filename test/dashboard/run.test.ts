@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { rowsOf, seqRangeOf } from "#dashboard/model/rows.ts";
+import { rowsOf, seqRangeOf, traceAround } from "#dashboard/model/rows.ts";
 import { Run, rowOf } from "#dashboard/model/run.ts";
 import { idealBase, placeOutside, rebaseBy, spacerSize, spacerSizePxMax } from "#dashboard/model/scroll-map.ts";
 
@@ -75,6 +75,10 @@ test("a stack trace that came line by line is one row until it is unfolded", () 
   const kinds = (unfolded: ReadonlySet<number>) => rowsOf(run, "oldest", unfolded).map((row) => row.kind);
   assert.deepEqual(kinds(nothing), ["entry", "fold", "entry"]);
   assert.deepEqual(kinds(new Set([4])), ["entry", "entry", "entry", "entry", "entry", "entry"]);
+  const counts = rowsOf(run, "oldest", new Set([4])).map((row) => (row.kind === "entry" ? row.frameCount : -1));
+  assert.deepEqual(counts, [undefined, 4, undefined, undefined, undefined, undefined], "its first frame can fold it");
+  assert.deepEqual(traceAround(run.rows, 4), { low: 2, high: 5 });
+  assert.deepEqual(traceAround(run.rows, 6), { low: 6, high: 6 });
 });
 
 const stretches = fc.record({

@@ -39,6 +39,26 @@ test("children stand under their parent, fold away, and sort with it", async (t)
   assert.equal((await modes())[0], "parent");
 });
 
+test("the table is one stop of the tab key; arrows go through its rows and what is below them", async (t) => {
+  const parent = await server.session({ appname: "Arrow", mode: "parent" });
+  await server.session({ appname: "Arrow", mode: "child", parent_session_id: parent });
+  const reader = await open(t, server);
+  const focused = () => reader.ask<string>("document.activeElement.closest('tr')?.querySelector('.mode').textContent ?? ''");
+  await reader.page.locator("tr-sessions input").fill("arrow");
+  await reader.truth("document.querySelectorAll('tr-sessions tbody tr').length === 2");
+  assert.equal(await reader.ask("document.querySelectorAll('tr-sessions tbody [tabindex=\"0\"]').length"), 1);
+  await reader.press("ArrowDown", "ArrowDown");
+  assert.equal(await focused(), "child");
+  await reader.press("ArrowLeft");
+  assert.equal(await focused(), "parent");
+  await reader.press("ArrowLeft");
+  await reader.truth("document.querySelectorAll('tr-sessions tbody tr').length === 1");
+  await reader.press("ArrowRight");
+  await reader.truth("document.querySelectorAll('tr-sessions tbody tr').length === 2");
+  await reader.press("Enter");
+  await reader.truth(`location.hash.includes('${parent}')`);
+});
+
 test("search, sort and pages work over the whole set", async (t) => {
   for (let number = 0; number < 60; number++)
     await server.session({ appname: `Bulk${String(number).padStart(2, "0")}`, platform: "Win64" });
@@ -63,7 +83,7 @@ test("platforms have icons and one name, unknown ones stay text; sizes have pill
   await reader.page.locator("tr-sessions input").fill("plat");
   const shown = () =>
     reader.ask<string[]>(
-      "[...document.querySelectorAll('tr-sessions td.platform span')].map((name) => name.textContent + (name.querySelector('svg') ? '+' : ''))",
+      "[...document.querySelectorAll('tr-sessions .platform-name')].map((name) => name.textContent + (name.querySelector('svg') ? '+' : ''))",
     );
   await until("four platforms", async () => (await shown()).length === 4);
   assert.deepEqual((await shown()).sort(), ["PS5+", "TempleOS", "Windows+", "macOS+"]);

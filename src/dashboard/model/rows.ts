@@ -1,5 +1,5 @@
 /** The rows of the list: entries, gaps and folded stack traces of a run, in the order they are shown. */
-import type { Gap } from "../../wire/api.ts";
+import type { EntryObject, Gap } from "../../wire/api.ts";
 import type { EntryRow, Run } from "./run.ts";
 
 export interface GapRow {
@@ -15,6 +15,8 @@ export interface FoldRow {
   readonly seqFirst: number;
   readonly seqLast: number;
   readonly count: number;
+  /** The first of them. */
+  readonly entry: EntryObject;
 }
 
 export type Row = EntryRow | GapRow | FoldRow;
@@ -35,15 +37,14 @@ export function rowsOf(run: Run, order: Order, unfolded: ReadonlySet<number>): R
     const row = run.rows[index]!;
     while (gapIndex < run.gaps.length && run.gaps[gapIndex]!.from < row.key) rows.push(gapRowOf(run.gaps[gapIndex++]!));
     const end = row.isFrame ? endOfTrace(run.rows, index) : index + 1;
-    if (end - index >= foldCountMin && !isOpen(run.rows, index, end, unfolded)) {
+    const isTrace = end - index >= foldCountMin;
+    if (isTrace && !isOpen(run.rows, index, end, unfolded)) {
       rows.push(foldRowOf(run.rows, index, end));
-      index = end - 1;
-    } else if (end - index > 1) {
-      for (; index < end; index++) rows.push(run.rows[index]!);
-      index--;
     } else {
-      rows.push(row);
+      rows.push(isTrace ? { ...row, frameCount: end - index } : row);
+      for (let frame = index + 1; frame < end; frame++) rows.push(run.rows[frame]!);
     }
+    index = end - 1;
   }
   while (gapIndex < run.gaps.length) rows.push(gapRowOf(run.gaps[gapIndex++]!));
   return order === "oldest" ? rows : rows.reverse();
@@ -61,6 +62,15 @@ export function holdsSeq(row: Row, seq: number): boolean {
   return low <= seq && seq <= high;
 }
 
+/** Returns the seqs of the frames around the frame `seq`, both included; `seq` alone when it is none. */
+export function traceAround(rows: readonly EntryRow[], seq: number): { low: number; high: number } {
+  const index = rows.findIndex((row) => row.key === seq);
+  if (rows[index]?.isFrame !== true) return { low: seq, high: seq };
+  let start = index;
+  while (start > 0 && rows[start - 1]!.isFrame && rows[start - 1]!.key === rows[start]!.key - 1) start--;
+  return { low: rows[start]!.key, high: rows[endOfTrace(rows, index) - 1]!.key };
+}
+
 function endOfTrace(rows: readonly EntryRow[], start: number): number {
   let end = start + 1;
   while (end < rows.length && rows[end]!.isFrame && rows[end]!.key === rows[end - 1]!.key + 1) end++;
@@ -75,7 +85,14 @@ function isOpen(rows: readonly EntryRow[], start: number, end: number, unfolded:
 
 function foldRowOf(rows: readonly EntryRow[], start: number, end: number): FoldRow {
   const seqFirst = rows[start]!.key;
-  return { kind: "fold", key: `f${seqFirst}`, seqFirst, seqLast: rows[end - 1]!.key, count: end - start };
+  return {
+    kind: "fold",
+    key: `f${seqFirst}`,
+    seqFirst,
+    seqLast: rows[end - 1]!.key,
+    count: end - start,
+    entry: rows[start]!.entry,
+  };
 }
 
 function gapRowOf(gap: Gap): GapRow {

@@ -11,6 +11,8 @@ export interface EntryRow {
   readonly isFrame: boolean;
   /** Lines of the message. */
   readonly lineCount: number;
+  /** Frames of the unfolded trace that begins here. */
+  readonly frameCount?: number;
 }
 
 /** Returns the row of `entry`. */

@@ -36,7 +36,9 @@ export function seriesOf(entries: readonly EntryObject[], path: string, columnCo
   const step = points.length <= columnCount ? 0 : ((points.at(-1)?.time ?? 0) - from) / columnCount;
   for (let start = 0; start < points.length; ) {
     let end = start + 1;
-    const stepEnd = from + (Math.floor((points[start]!.time - from) / step) + 1) * step;
+    const column = Math.floor((points[start]!.time - from) / step);
+    // The very last point belongs to the last step and is none of its own.
+    const stepEnd = column >= columnCount - 1 ? Number.POSITIVE_INFINITY : from + (column + 1) * step;
     while (step > 0 && end < points.length && points[end]!.time < stepEnd) end++;
     addColumn(series, points.slice(start, end));
     start = end;

@@ -267,6 +267,8 @@ export class App extends View {
       Home: onLog((log) => void log.list?.goToEnd("top")),
       End: onLog((log) => void log.list?.goToEnd("bottom")),
       Enter: onLog((log) => log.toggleCurrent()),
+      ArrowRight: onLog((log) => log.list?.setOpen(true)),
+      ArrowLeft: onLog((log) => log.list?.setOpen(false)),
       c: onLog((log) => log.copyCurrent("line")),
       l: onLog((log) => log.copyCurrent("link")),
       "/": onLog((log) => log.focusSearch()),

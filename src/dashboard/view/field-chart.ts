@@ -14,7 +14,7 @@ import { chartColors } from "./chart-colors.ts";
 /** Entries that are drawn. */
 const entryCountMax = 10_000;
 /** Of more entries, so many stretches spread over the log are taken. */
-const stretchCount = 25;
+const stretchCount = 40;
 /** Pixels of a step in time. */
 const columnPx = 4;
 const heightPx = 180;
@@ -80,6 +80,7 @@ export class FieldChart extends View {
   protected override render(): TemplateResult {
     const paths = numericPaths((this.entries ?? []).slice(-200));
     const candidates = this.templates.filter(({ template }) => template.includes("{"));
+    if (candidates.length === 0) return html`<div class="chart"></div><p class="empty">${this.#emptyText}</p>`;
     return html`
       <div class="choose">
         <select aria-label="Template" @change=${(event: Event) => this.#choose((event.target as HTMLSelectElement).value)}>
@@ -93,11 +94,11 @@ export class FieldChart extends View {
         <span class="muted">${this.note}</span>
       </div>
       <div class="chart" role="img" aria-label="${this.#shownPath || "No field"} over time. ${this.note}"></div>
-      ${paths.length === 0 ? html`<p class="empty">${this.#emptyText(candidates.length)}</p>` : ""}`;
+      ${paths.length === 0 ? html`<p class="empty">${this.#emptyText}</p>` : ""}`;
   }
 
-  #emptyText(templateCount: number): string {
-    if (templateCount === 0) return "No templates with fields.";
+  get #emptyText(): string {
+    if (this.#chosen === "") return "No templates with fields.";
     return this.entries === undefined ? "Loading…" : "No numbers in the fields of this template.";
   }
 
@@ -159,8 +160,10 @@ export class FieldChart extends View {
     this.#chart = undefined;
     const path = this.#shownPath;
     if (path === "" || this.clientWidth === 0) return;
-    const { times, means, lows, highs, count } = seriesOf(this.entries ?? [], path, this.clientWidth / columnPx);
-    const total = this.templates.find(({ template }) => template === this.#chosen)?.count ?? count;
+    const total = this.templates.find(({ template }) => template === this.#chosen)?.count ?? 0;
+    // Where only stretches of the log were read, a step for each: between them nothing is known.
+    const columnCount = total > entryCountMax ? stretchCount : this.clientWidth / columnPx;
+    const { times, means, lows, highs, count } = seriesOf(this.entries ?? [], path, columnCount);
     const range = `${round(Math.min(...lows))} to ${round(Math.max(...highs))}`;
     this.note = count === 0 ? "" : `${range} in ${fullCount(count)}${total > count ? ` of ${fullCount(total)}` : ""} entries`;
     this.#chart = new uPlot(this.#options(), [times, means, lows, highs], holder);

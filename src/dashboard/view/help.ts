@@ -18,6 +18,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
     title: "Look",
     keys: [
       ["Enter", "open or close an entry"],
+      ["→  ←", "open it; close it, fold its trace"],
       ["f", "follow the newest entries"],
       ["w", "wrap long lines"],
       ["o", "oldest or newest first"],

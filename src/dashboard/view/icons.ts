@@ -22,7 +22,7 @@ const strokes = {
   sun: svg`<circle cx="8" cy="8" r="3"/><path d="M8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7"/>`,
   moon: svg`<path d="M13 9.5A5.5 5.5 0 0 1 6.5 3 5.5 5.5 0 1 0 13 9.5z"/>`,
   auto: svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11z" fill="currentColor"/>`,
-  wide: svg`<path d="M6 3 2 8l4 5M10 3l4 5-4 5"/>`,
+  wide: svg`<path d="M2 2.5v11m12-11v11M4.5 8h7m-7 0 2-2m-2 2 2 2m5-2-2-2m2 2-2 2"/>`,
   help: svg`<circle cx="8" cy="8" r="6"/><path d="M6.3 6.2a1.8 1.8 0 1 1 2.5 1.7c-.5.2-.8.6-.8 1.1M8 11.5v.1"/>`,
   live: svg`<circle cx="8" cy="8" r="2.2" fill="currentColor"/><path d="M4.2 11.8a5.4 5.4 0 0 1 0-7.6m7.6 0a5.4 5.4 0 0 1 0 7.6"/>`,
   pause: svg`<path d="M5.5 3.5v9m5-9v9"/>`,

@@ -1,6 +1,6 @@
 /** The bar above the log: search, levels, logger, time range, and how rows look. */
 import { html, nothing, type TemplateResult } from "lit";
-import type { LevelName } from "../../record/levels.ts";
+import { type LevelName, levelNames } from "../../record/levels.ts";
 import type { Preferences } from "../data/preferences.ts";
 import { type LogStats, totalOf } from "../data/stats.ts";
 import { type LogFilter, noFilter, toggleField } from "../model/filter.ts";
@@ -102,7 +102,8 @@ export class LogBar extends View {
 
   #renderLevel(name: LevelName, chosen: LevelName | ""): TemplateResult {
     const count = totalOf(this.stats, name);
-    return html`<button data-level=${name} aria-pressed=${chosen === name} title="${name} and above" @click=${() => this.#narrow({ level: chosen === name ? "" : name })}>
+    const isIn = chosen !== "" && levelNames.indexOf(name) >= levelNames.indexOf(chosen);
+    return html`<button data-level=${name} data-in=${isIn} aria-pressed=${chosen === name} title="${name} and above" @click=${() => this.#narrow({ level: chosen === name ? "" : name })}>
       ${shortLevels[name]}${this.stats === undefined ? nothing : html`<span class="count" data-none=${count === 0} title="${fullCount(count)} of this level">${compactCount(count)}</span>`}</button>`;
   }
 
@@ -133,11 +134,11 @@ export class LogBar extends View {
       <div class="panel">
         <div class="quick" role="group" aria-label="Up to now">${quickRanges.map(
           ({ label, backMs }) =>
-            html`<button @click=${() => this.#narrow({ since: new Date(Date.now() - backMs).toISOString(), until: "" })}>${label}</button>`,
+            html`<button @click=${() => this.#pickRange(new Date(Date.now() - backMs).toISOString())}>${label}</button>`,
         )}</div>
         ${input("From", since, "since")}
         ${input("To", until, "until")}
-        <button @click=${() => this.#narrow({ since: "", until: "" })}>Any time</button>
+        <button @click=${() => this.#pickRange("")}>Any time</button>
       </div>
     </details>`;
   }
@@ -182,6 +183,14 @@ export class LogBar extends View {
   #typed(text: string): void {
     clearTimeout(this.#searchTimer);
     this.#searchTimer = window.setTimeout(() => this.#narrow({ text }), text === "" ? 0 : searchDelayMs);
+  }
+
+  /** From `since` to now; the menu has done its work. */
+  #pickRange(since: string): void {
+    this.#narrow({ since, until: "" });
+    const menu = this.querySelector<HTMLDetailsElement>("details.range")!;
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
   }
 
   #typedTime(input: HTMLInputElement, name: "since" | "until"): void {

@@ -3,20 +3,15 @@ import type { EntryObject, SessionObject } from "../../wire/api.ts";
 import { type FeedSource, LogFeed } from "../data/log-feed.ts";
 import type { Preferences } from "../data/preferences.ts";
 import { isSameFilter, type LogFilter, serverFilterOf } from "../model/filter.ts";
-import { dayOf } from "../model/format.ts";
-import { holdsSeq, type Row, rowsOf, seqRangeOf } from "../model/rows.ts";
-import type { EntryRow } from "../model/run.ts";
+import { holdsSeq, type Row, rowsOf, seqRangeOf, traceAround } from "../model/rows.ts";
 import type { Place } from "../model/scroll-map.ts";
 import { EntryDetail } from "./entry-detail.ts";
+import { LogColumns } from "./log-columns.ts";
 import { createRow, fillRow, type RowLook, rowElementId } from "./log-row.ts";
 import { type ListContent, type Pin, VirtualList } from "./virtual-list.ts";
 
 /** Height of a row of one line; the style sheet has the same. */
 const rowSizePx = 22;
-/** Widest column of loggers, in characters. */
-const loggerWidthMax = 24;
-/** Newest rows whose loggers make the width of the column. */
-const loggerRowCount = 200;
 
 /** What the list shows. */
 export interface LogInput {
@@ -49,7 +44,7 @@ export class LogList {
   readonly #open = new Map<number, EntryDetail>();
   readonly #unfolded = new Set<number>();
   #pin: (() => Pin | undefined) | undefined;
-  #loggerWidth = 0;
+  readonly #columns: LogColumns;
   #stepping = Promise.resolve();
 
   constructor(scroller: HTMLElement, source: FeedSource, input: LogInput, events: LogListEvents) {
@@ -57,6 +52,7 @@ export class LogList {
     this.#source = source;
     this.#input = input;
     this.#events = events;
+    this.#columns = new LogColumns(scroller);
     this.#list = new VirtualList<Row>(scroller, rowSizePx, {
       content: () => this.#content(),
       create: createRow,
@@ -86,7 +82,8 @@ export class LogList {
   get visibleSeqs(): { low: number; high: number } | undefined {
     const range = this.#list.visibleRange();
     if (range === undefined) return undefined;
-    const seqs = this.rows.slice(range.first, range.last + 1).flatMap((row) => (row.kind === "entry" ? [row.key] : []));
+    const shown = this.rows.slice(range.first, range.last + 1).filter((row) => row.kind !== "gap");
+    const seqs = shown.map(seqRangeOf).flatMap(({ low, high }) => [low, high]);
     return seqs.length === 0 ? undefined : { low: Math.min(...seqs), high: Math.max(...seqs) };
   }
 
@@ -110,10 +107,11 @@ export class LogList {
     this.#changed();
   }
 
-  /** Shows the entry `seq` with what is around it. */
-  async show(seq: number): Promise<void> {
+  /** Shows the entry `seq` with what is around it; a trace that hides it is unfolded, unless it may stay folded. */
+  async show(seq: number, mayBeFolded = false): Promise<void> {
     this.setFollowing(false);
     this.currentSeq = seq;
+    if (!mayBeFolded) this.#unfolded.add(seq);
     const isLoaded = this.rows.some((row) => holdsSeq(row, seq)) && this.feed?.state === "ready";
     if (!isLoaded) await this.feed?.showAt(seq);
     this.#goTo(() => this.#pinTo(seq, "center"));
@@ -127,11 +125,12 @@ export class LogList {
     let index = this.rows.findIndex((row) => holdsSeq(row, this.currentSeq));
     if (index < range.first - 1 || index > range.last + 1) index = step > 0 ? range.first - 1 : range.last + 1;
     do index += step;
-    while (index >= 0 && index < this.rows.length && this.rows[index]?.kind !== "entry");
+    while (this.rows[index]?.kind === "gap");
     const row = this.rows[index];
     if (row === undefined) return;
-    this.#select(row.key as number);
-    this.#goTo(() => this.#pinTo(row.key as number, "near"));
+    const { low } = seqRangeOf(row);
+    this.#select(low);
+    this.#goTo(() => this.#pinTo(low, "near"));
   }
 
   /** Scrolls by a screen. */
@@ -170,22 +169,29 @@ export class LogList {
     this.#changed();
   }
 
-  /** Opens or closes the details of an entry. */
+  /** Opens or closes the details of an entry, or unfolds the trace that hides it. */
   toggle(seq: number): void {
-    if (!this.#open.delete(seq)) this.#open.set(seq, new EntryDetail());
-    this.setFollowing(false);
-    this.#list.refresh(false);
+    if (this.#isFolded(seq)) this.#unfolded.add(seq);
+    else if (!this.#open.delete(seq)) this.#open.set(seq, new EntryDetail());
+    this.#restand();
+  }
+
+  /** Opens the current entry, or closes it: with nothing to close, the stack trace that it stands in. */
+  setOpen(isOpen: boolean): void {
+    if (this.currentSeq === 0) return;
+    if (isOpen !== this.isOpen(this.currentSeq)) this.toggle(this.currentSeq);
+    else if (!isOpen) this.fold(this.currentSeq);
   }
 
   isOpen(seq: number): boolean {
     return this.#open.has(seq);
   }
 
-  /** Shows the frames of the stack trace that holds `seq`. */
-  unfold(seq: number): void {
-    this.#unfolded.add(seq);
-    this.setFollowing(false);
-    this.#changed();
+  /** Hides the frames of the stack trace that holds `seq`. */
+  fold(seq: number): void {
+    const { low, high } = traceAround(this.feed?.view.rows ?? [], seq);
+    for (let frame = low; frame <= high; frame++) this.#unfolded.delete(frame);
+    this.#restand();
   }
 
   /** Returns the entry `seq`, if it is loaded. */
@@ -193,6 +199,17 @@ export class LogList {
     const rows = this.feed?.view.rows ?? [];
     const row = rows[this.feed?.view.indexOf(seq) ?? 0];
     return row?.key === seq ? row.entry : undefined;
+  }
+
+  #isFolded(seq: number): boolean {
+    return this.rows.some((row) => row.kind === "fold" && holdsSeq(row, seq));
+  }
+
+  /** Draws rows that became other rows; what is read stays where it is. */
+  #restand(): void {
+    this.setFollowing(false);
+    this.#list.refresh(false);
+    this.#changed();
   }
 
   get #isOldestFirst(): boolean {
@@ -206,7 +223,7 @@ export class LogList {
       time,
       isWrapped,
       originMs: Date.parse(session.created_at),
-      withDate: time !== "relative" && dayOf(session.created_at, time) !== dayOf(new Date().toISOString(), time),
+      withDate: this.#columns.hasDate,
       marked: filter.text,
       currentSeq: this.currentSeq,
       detailOf: ({ entry }) => {
@@ -227,7 +244,7 @@ export class LogList {
     this.#open.clear();
     this.#unfolded.clear();
     this.currentSeq = seq;
-    this.#loggerWidth = 0;
+    this.#columns.reset();
     this.feed = new LogFeed(this.#source, this.#input.session.id, this.asked, () => this.#changed());
     if (seq > 0) void this.show(seq);
     else void this.feed.showTail();
@@ -257,7 +274,7 @@ export class LogList {
     const { feed } = this;
     if (feed === undefined || feed.state === "loading") return { rows: this.rows, before: 0, after: 0 };
     this.rows = rowsOf(feed.view, this.#input.preferences.order, this.#unfolded);
-    this.#fitLogger(feed.view.rows);
+    if (this.#columns.fit(feed.view.rows, this.#input.preferences.time)) this.#list.refresh(false);
     const { older, newer } = feed.estimateOutside();
     const [before, after] = this.#isOldestFirst ? [older, newer] : [newer, older];
     return { rows: this.rows, before, after, pin: this.#takePin(feed) };
@@ -322,8 +339,10 @@ export class LogList {
   #stepFrom(isNewer: boolean): { cursor: number } | { before: number } {
     const seqs = this.visibleSeqs;
     const isInView = seqs === undefined || (seqs.low <= this.currentSeq && this.currentSeq <= seqs.high);
-    if (isNewer) return { cursor: isInView ? this.currentSeq : seqs.low - 1 };
-    return { before: isInView ? this.currentSeq : seqs.high + 1 };
+    if (!isInView) return isNewer ? { cursor: seqs.low - 1 } : { before: seqs.high + 1 };
+    const fold = this.rows.find((row) => row.kind === "fold" && holdsSeq(row, this.currentSeq));
+    const { low, high } = fold === undefined ? { low: this.currentSeq, high: this.currentSeq } : seqRangeOf(fold);
+    return isNewer ? { cursor: high } : { before: low };
   }
 
   async #stepOnce(step: 1 | -1, narrower: { q?: string; level?: string }, what: string): Promise<void> {
@@ -336,7 +355,7 @@ export class LogList {
       if (entry === undefined) this.#events.say(`No ${isNewer ? "newer" : "older"} ${what}`);
       else {
         this.#select(entry.seq);
-        await this.show(entry.seq);
+        await this.show(entry.seq, what === "error");
       }
     } catch (error) {
       this.#events.say(error instanceof Error ? error.message : String(error));
@@ -357,17 +376,6 @@ export class LogList {
     }
     this.#list.refresh(before.isWrapped !== isWrapped);
     this.#changed();
-  }
-
-  /** Makes the column of loggers as wide as the names that were seen, within bounds. */
-  #fitLogger(rows: readonly EntryRow[]): void {
-    let width = this.#loggerWidth;
-    for (let index = Math.max(0, rows.length - loggerRowCount); index < rows.length; index++) {
-      width = Math.max(width, Math.min(rows[index]!.entry.logger?.length ?? 0, loggerWidthMax));
-    }
-    if (width === this.#loggerWidth) return;
-    this.#loggerWidth = width;
-    this.#scroller.style.setProperty("--logger-width", `${width}ch`);
   }
 }
 

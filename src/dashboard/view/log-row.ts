@@ -5,7 +5,7 @@ import { fullCount, fullTime, rowTime, type TimeMode } from "../model/format.ts"
 import { piecesOf } from "../model/highlight.ts";
 import type { FoldRow, GapRow, Row } from "../model/rows.ts";
 import type { EntryRow } from "../model/run.ts";
-import { foldedLengthMax, lineWithMatch, visibleText } from "../model/visible-text.ts";
+import { firstLine, foldedLengthMax, lineWithMatch, visibleText } from "../model/visible-text.ts";
 
 /** What all rows are drawn with. */
 export interface RowLook {
@@ -48,12 +48,8 @@ export function createRow(): HTMLElement {
 /** Fills `element` with `row`; returns whether its height may be another than one line. */
 export function fillRow(element: HTMLElement, row: Row, look: RowLook): boolean {
   if (row.kind === "entry") return fillEntry(element, row, look);
-  element.removeAttribute("data-level");
-  element.removeAttribute("data-seq");
-  element.removeAttribute("aria-selected");
-  element.id = "";
-  if (row.kind === "gap") fillGap(element, row);
-  else fillFold(element, row);
+  if (row.kind === "fold") fillFold(element, row, look);
+  else fillGap(element, row);
   return false;
 }
 
@@ -67,16 +63,22 @@ function fillEntry(element: HTMLElement, row: EntryRow, look: RowLook): boolean 
   element.dataset["seq"] = String(entry.seq);
   element.dataset["level"] = entry.level ?? "none";
   element.ariaSelected = String(isCurrent);
+  const cells = fillHead(element, entry, look);
+  fillMessage(cells.message, row, look);
+  fillMarker(cells.marker, row, isOpen);
+  fillDetail(element, detail);
+  return isOpen || look.isWrapped;
+}
+
+/** Fills what stands before the message. */
+function fillHead(element: HTMLElement, entry: EntryObject, look: RowLook): EntryCells {
   const cells = entryCells(element);
   setText(cells.time, rowTime(entry.timestamp, look.time, look.originMs, look.withDate));
   cells.time.title = fullTime(entry.timestamp, look.time);
   setText(cells.level, shortLevels[entry.level ?? ""]);
   setText(cells.logger, visibleText(entry.logger ?? ""));
   cells.logger.title = entry.logger ?? "";
-  fillMessage(cells.message, row, look);
-  fillMarker(cells.marker, row, isOpen);
-  fillDetail(element, detail);
-  return isOpen || look.isWrapped;
+  return cells;
 }
 
 interface EntryCells {
@@ -132,8 +134,13 @@ function fillMessage(target: HTMLElement, row: EntryRow, look: RowLook): void {
   target.replaceChildren(...nodes);
 }
 
-/** The marker tells that there is more to see: fields, or more lines. */
+/** The marker tells that there is more to see: fields, or more lines; above an unfolded trace it folds it again. */
 function fillMarker(marker: HTMLButtonElement, row: EntryRow, isOpen: boolean): void {
+  if (row.frameCount !== undefined) {
+    fillTraceMarker(marker, row.key, row.frameCount, true);
+    return;
+  }
+  delete marker.dataset["trace"];
   const more = row.lineCount - 1;
   const isCut = more === 0 && row.entry.message.length > foldedLengthMax;
   const isStructured = row.entry.format !== undefined || row.entry.fields !== undefined;
@@ -162,6 +169,7 @@ function fillDetail(element: HTMLElement, detail: HTMLElement | undefined): void
 
 function fillGap(element: HTMLElement, { gap }: GapRow): void {
   element.className = "row gap";
+  for (const name of ["data-level", "data-seq", "aria-selected", "id"]) element.removeAttribute(name);
   const holder = cell("gap-text");
   holder.textContent = gapText(gap);
   element.replaceChildren(holder);
@@ -176,17 +184,27 @@ export function gapText(gap: Gap): string {
   return `${range} ${verb} no longer kept`;
 }
 
-function fillFold(element: HTMLElement, row: FoldRow): void {
-  element.className = "row fold";
-  const holder = cell("fold-text");
-  const button = document.createElement("button");
-  button.className = "marker";
-  button.tabIndex = -1;
-  button.dataset["unfold"] = String(row.seqFirst);
-  button.ariaExpanded = "false";
-  button.textContent = `${fullCount(row.count)} stack frames`;
-  holder.append(button);
-  element.replaceChildren(holder);
+/** A folded trace stands where its first frame would, and shows it faintly. */
+function fillFold(element: HTMLElement, row: FoldRow, look: RowLook): void {
+  const { entry, seqFirst, seqLast } = row;
+  const isCurrent = seqFirst <= look.currentSeq && look.currentSeq <= seqLast;
+  element.className = `row entry fold${isCurrent ? " current" : ""}`;
+  element.id = rowElementId(isCurrent ? look.currentSeq : seqFirst);
+  element.dataset["seq"] = String(seqFirst);
+  element.dataset["level"] = entry.level ?? "none";
+  element.ariaSelected = String(isCurrent);
+  const cells = fillHead(element, entry, look);
+  setText(cells.message, visibleText(firstLine(entry.message).trim()));
+  fillTraceMarker(cells.marker, seqFirst, row.count, false);
+  fillDetail(element, undefined);
+}
+
+function fillTraceMarker(marker: HTMLButtonElement, seq: number, count: number, isOpen: boolean): void {
+  marker.hidden = false;
+  marker.dataset["trace"] = String(seq);
+  marker.ariaExpanded = String(isOpen);
+  marker.title = `${isOpen ? "Fold" : "Unfold"} the stack trace`;
+  setText(marker, `${fullCount(count)} stack frames`);
 }
 
 /** Returns the line that is copied for `entry`, as the text format of the API has it. */

@@ -171,7 +171,7 @@ export class LogView extends View {
 
   /** Puts the buttons into the row under the pointer. */
   #pointed(target: HTMLElement): void {
-    const row = target.closest<HTMLElement>(".entry");
+    const row = target.closest<HTMLElement>(".entry:not(.fold)");
     if (row === null || this.#actions.parentElement === row) return;
     const button = (
       name: "copy" | "link",
@@ -199,15 +199,11 @@ export class LogView extends View {
     const { list } = this;
     const target = event.target as HTMLElement;
     const marker = target.closest<HTMLElement>(".marker");
-    const unfold = marker?.dataset["unfold"];
     if (list === undefined) return;
-    if (unfold !== undefined) {
-      list.unfold(Number(unfold));
-      return;
-    }
     const seq = Number(target.closest<HTMLElement>(".entry")?.dataset["seq"] ?? 0);
     if (seq === 0 || target.closest(".detail") !== null || !window.getSelection()?.isCollapsed) return;
     list.select(seq);
-    if (marker !== null || list.isOpen(seq)) list.toggle(seq);
+    if (marker?.dataset["trace"] !== undefined && marker.ariaExpanded === "true") list.fold(seq);
+    else if (marker !== null || list.isOpen(seq)) list.toggle(seq);
   }
 }

@@ -131,7 +131,7 @@ export class Overview extends View {
     const most = loggers[0]!.count;
     return html`<ol class="bars">${loggers.map(
       ({ logger, count }) => html`<li>
-        <button aria-pressed=${this.filter.logger === logger} ?disabled=${logger === ""} title="Show only this logger" @click=${() => this.#pick({ logger })}>
+        <button aria-pressed=${logger !== "" && this.filter.logger === logger} ?disabled=${logger === ""} title="Show only this logger" @click=${() => this.#pick({ logger })}>
           <span class="bar-fill" .style=${`width:${(count / most) * 100}%`}></span>
           <span class="bar-name">${logger === "" ? "no logger" : visibleText(logger)}</span><span class="bar-count">${fullCount(count)}</span>
         </button></li>`,

@@ -121,6 +121,7 @@ export class SessionPanel extends View {
   #tabKey(event: KeyboardEvent): void {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
+    event.preventDefault();
     const index = tabs.findIndex(({ tab }) => tab === this.route.tab);
     const { tab } = tabs[(index + step + tabs.length) % tabs.length]!;
     emit(this, "tr-go", { tab });

@@ -39,6 +39,7 @@ export class SessionTable extends View {
     nowMs: { type: Number },
     time: { type: String },
     view: { state: true },
+    focusedId: { state: true },
   };
 
   declare sessions: ReadonlyMap<string, SessionObject>;
@@ -50,6 +51,8 @@ export class SessionTable extends View {
   declare nowMs: number;
   declare time: TimeMode;
   declare view: SessionView;
+  /** The row that the keyboard is on; "" for the selected one. */
+  declare focusedId: string;
 
   constructor() {
     super();
@@ -60,6 +63,7 @@ export class SessionTable extends View {
     this.isKnown = false;
     this.nowMs = Date.now();
     this.time = "local";
+    this.focusedId = "";
     this.view = {
       status: "all",
       search: "",
@@ -77,28 +81,32 @@ export class SessionTable extends View {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has("selectedId")) this.#showSelected();
+    if (!changed.has("selectedId")) return;
+    this.focusedId = "";
+    this.#showSelected();
   }
 
   protected override render(): TemplateResult {
     const page = pageOf(this.sessions.values(), this.view);
+    const stopId = tabStopOf(page.rows, this.focusedId, this.selectedId);
     return html`
       <div class="bar">
         ${this.#renderStatus()}
         <label class="search">${icon("search")}
           <input type="search" placeholder="Search sessions" aria-label="Search sessions by name, platform, id, job or pid"
-            .value=${this.view.search} @input=${(event: Event) => this.#search((event.target as HTMLInputElement).value)} />
+            .value=${this.view.search} @input=${(event: Event) => this.#search((event.target as HTMLInputElement).value)}
+            @keydown=${(event: KeyboardEvent) => this.#searchKey(event)} />
         </label>
         <span class="grow"></span>
         ${this.#renderPaging(page)}
       </div>
-      <div class="table-scroll" tabindex="0" role="region" aria-label="Sessions">
+      <div class="table-scroll" role="region" aria-label="Sessions">
         <table>
           <thead><tr>${columns.map((column) => this.#renderHeader(column))}</tr></thead>
-          <tbody>${repeat(
+          <tbody @keydown=${(event: KeyboardEvent) => this.#rowKey(event, page.rows)}>${repeat(
             page.rows,
             (row) => row.session.id,
-            (row) => this.#renderRow(row),
+            (row) => this.#renderRow(row, row.session.id === stopId),
           )}</tbody>
         </table>
         ${page.rows.length === 0 ? this.#renderEmpty() : nothing}
@@ -125,7 +133,7 @@ export class SessionTable extends View {
     </th>`;
   }
 
-  #renderRow({ session, depth, childCount, isCollapsed, isContext }: SessionRow): TemplateResult {
+  #renderRow({ session, depth, childCount, isCollapsed, isContext }: SessionRow, isTabStop: boolean): TemplateResult {
     const isSelected = session.id === this.selectedId;
     const name = visibleText(session.appname ?? "unnamed");
     const classes = `${isSelected ? "selected" : ""} ${isContext ? "context" : ""} ${session.status}`;
@@ -133,7 +141,9 @@ export class SessionTable extends View {
       <td class="name"><div class="tree depth-${Math.min(depth, 6)}">
         ${childCount === 0 ? html`<span class="twist"></span>` : this.#renderTwist(session.id, name, childCount, isCollapsed)}
         <span class="dot ${session.status}" title=${session.status}></span>
-        <a href="#s=${session.id}" @click=${(event: Event) => event.preventDefault()}>${name}</a>
+        <a href="#s=${session.id}" tabindex=${isTabStop ? 0 : -1} @focus=${() => {
+          this.focusedId = session.id;
+        }} @click=${(event: Event) => event.preventDefault()}>${name}</a>
         ${session.mode === undefined ? nothing : html`<span class="mode">${visibleText(session.mode)}</span>`}
         ${session.id === this.selfId ? html`<span class="pill this">this server</span>` : nothing}
         ${isCollapsed ? html`<span class="pill">+${childCount}</span>` : nothing}
@@ -168,7 +178,7 @@ export class SessionTable extends View {
 
   #renderTwist(id: string, name: string, childCount: number, isCollapsed: boolean): TemplateResult {
     const label = `${isCollapsed ? "Show" : "Hide"} ${childCount} below ${name}`;
-    return html`<button class="twist" aria-expanded=${!isCollapsed} aria-label=${label} @click=${(event: Event) => {
+    return html`<button class="twist" tabindex="-1" aria-expanded=${!isCollapsed} aria-label=${label} @click=${(event: Event) => {
       event.stopPropagation();
       this.#toggle(id);
     }}>${icon(isCollapsed ? "right" : "down")}</button>`;
@@ -202,6 +212,33 @@ export class SessionTable extends View {
     this.#change({ search, page: 0 });
   }
 
+  /** From the search the keyboard goes to what was found. */
+  #searchKey(event: KeyboardEvent): void {
+    const links = this.querySelectorAll<HTMLElement>("tbody a");
+    if (event.key === "ArrowDown") links[0]?.focus();
+    else if (event.key === "Enter") links[0]?.click();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Up and down through the rows; left and right hide and show what is below one, or go to what it is below. */
+  #rowKey(event: KeyboardEvent, rows: readonly SessionRow[]): void {
+    const at = rows.findIndex(({ session }) => session.id === this.focusedId);
+    const row = rows[at];
+    if (row === undefined) return;
+    const focus = (index: number) => this.querySelectorAll<HTMLElement>("tbody a")[index]?.focus();
+    const isShut = row.childCount === 0 || row.isCollapsed;
+    if (event.key === "ArrowDown") focus(at + 1);
+    else if (event.key === "ArrowUp") focus(at - 1);
+    else if (event.key === "Home") focus(0);
+    else if (event.key === "End") focus(rows.length - 1);
+    else if (event.key === "ArrowRight" && row.isCollapsed) this.#toggle(row.session.id);
+    else if (event.key === "ArrowLeft" && !isShut) this.#toggle(row.session.id);
+    else if (event.key === "ArrowLeft") focus(rows.findLastIndex(({ depth }, index) => index < at && depth < row.depth));
+    else if (event.key !== "ArrowRight") return;
+    event.preventDefault();
+  }
+
   #sortBy(sort: SortKey): void {
     const isText = sort === "app" || sort === "platform";
     this.#change({ sort, isDescending: this.view.sort === sort ? !this.view.isDescending : !isText, page: 0 });
@@ -228,11 +265,18 @@ export class SessionTable extends View {
   }
 }
 
+/** Returns the one row that tab reaches: where the keyboard was, the selected row, or the first. */
+function tabStopOf(rows: readonly SessionRow[], focusedId: string, selectedId: string): string {
+  const isThere = (id: string) => rows.some(({ session }) => session.id === id);
+  if (isThere(focusedId)) return focusedId;
+  return isThere(selectedId) ? selectedId : (rows[0]?.session.id ?? "");
+}
+
 /** Renders a platform as icon and name; an unknown one as the text it is. */
 export function renderPlatform(platform: string | undefined): TemplateResult | typeof nothing {
   if (platform === undefined || platform === "") return nothing;
   const { name, icon: iconName } = platformOf(platform);
-  return html`<span class="platform-name" title=${platform}>${iconName === undefined ? nothing : platformIcon(iconName)}${visibleText(name)}</span>`;
+  return html`<span class="platform-name" title=${platform}>${iconName === undefined ? nothing : platformIcon(iconName)}<span>${visibleText(name)}</span></span>`;
 }
 
 /** Steps of the size pill: below 1 MiB, 100 MiB, 1 GiB, and over. */

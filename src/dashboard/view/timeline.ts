@@ -8,6 +8,11 @@ import { axisLabel, rangeOfBuckets } from "../model/time-range.ts";
 import { View } from "./base.ts";
 import { type ChartColors, chartColors } from "./chart-colors.ts";
 
+/** Room beside the last bar, and of the scale of counts. */
+const marginPx = 8;
+const scaleSizePx = 44;
+/** Width of a digit of the labels. */
+const characterPx = 6.6;
 /** From the bottom of a bar to its top. */
 const stackOrder: readonly (LevelName | "none")[] = ["none", "trace", "debug", "info", "warn", "error", "critical"];
 
@@ -83,7 +88,7 @@ export class Timeline extends View {
     return {
       width: this.clientWidth,
       height: this.heightPx,
-      padding: [4, 8, 0, 0],
+      padding: [this.#isTall ? 10 : 4, marginPx, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: true, range: (_chart, min, max) => [min, max + this.#bucketSeconds] },
@@ -95,12 +100,13 @@ export class Timeline extends View {
           ...axis,
           size: 22,
           gap: 2,
-          values: (_chart, splits, _axis, _space, step) => splits.map((at) => axisLabel(at, step, this.isUtc)),
+          space: (_chart, _axis, min, max) => (max - min < 5 ? 96 : 72),
+          values: (chart, splits, _axis, _space, step) => this.#timeLabels(chart, splits, step),
         },
         {
           ...axis,
-          show: this.heightPx > 100,
-          size: 44,
+          show: this.#isTall,
+          size: scaleSizePx,
           grid: { stroke: colors.grid, width: 1 },
           values: (_chart, splits) => splits.map((at) => (Number.isInteger(at) ? fullCount(at) : "")),
         },
@@ -113,6 +119,24 @@ export class Timeline extends View {
         draw: [(chart) => this.#drawBars(chart, colors)],
       },
     };
+  }
+
+  /** With a scale of counts beside it. */
+  get #isTall(): boolean {
+    return this.heightPx > 100;
+  }
+
+  /** Labels of the times in `splits`; none where the edge of the chart would cut it. */
+  #timeLabels(chart: uPlot, splits: readonly number[], stepSeconds: number): string[] {
+    const { min = 0, max = 1 } = chart.scales["x"] ?? {};
+    const leftPx = this.#isTall ? scaleSizePx : 0;
+    const plotPx = chart.width - leftPx - marginPx;
+    return splits.map((at) => {
+      const label = axisLabel(at, stepSeconds, this.isUtc);
+      const centerPx = leftPx + ((at - (min ?? 0)) / ((max ?? 1) - (min ?? 0))) * plotPx;
+      const halfPx = (label.length * characterPx) / 2;
+      return centerPx < halfPx || centerPx + halfPx > chart.width ? "" : label;
+    });
   }
 
   /** Draws on whole device pixels, so that no bar shines through the edge of its neighbour. */
