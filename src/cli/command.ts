@@ -70,8 +70,10 @@ export function clientCommand(program: Command, nameAndArguments: string, descri
     .option("--json", "print JSON");
 }
 
-/** Shows examples under a command's help. */
+/** Shows examples under a command's help, and the way to that help after wrong usage. */
 export function addExamples(command: Command, examples: readonly string[]): Command {
+  const name = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  command.showHelpAfterError(`"${name} --help" shows how it is used.`);
   return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}`);
 }
 
@@ -118,8 +120,26 @@ function messageOf(error: unknown): string {
     return `${error.message}\nIs the server running? "tailrace serve" starts one; --url or TAILRACE_URL names another.`;
   }
   if (error instanceof TailraceError || error instanceof CommandError) return error.message;
-  if (error instanceof Error && "code" in error) return error.message;
+  if (error instanceof Error && "code" in error) return fileMessageOf(error as NodeJS.ErrnoException) ?? error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+const fileTroubles: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of the path is no directory",
+  EACCES: "this user may not",
+  EPERM: "this user may not",
+  ENOSPC: "the disk is full",
+  EROFS: "the file system is read-only",
+};
+
+/** Returns what went wrong with which file, in words. */
+function fileMessageOf(error: NodeJS.ErrnoException): string | undefined {
+  const trouble = fileTroubles[error.code ?? ""];
+  if (trouble === undefined) return undefined;
+  const path = error.path ?? "";
+  return path === "" ? undefined : `cannot use ${path}: ${trouble} (${error.code})`;
 }
 
 /** A reader that closes the pipe (`tailrace tail | head`) ends the command, which is no error. */

@@ -25,13 +25,14 @@ export function createProgram(): Command {
     .version(packageVersion(), "-V, --version")
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({ sortSubcommands: false })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "tailrace:")) });
   addExamples(program, [
     "tailrace serve                        start the server",
     "make 2>&1 | tailrace send --app make  put a log into it",
     "tailrace ls                           see the sessions",
     "tailrace tail -f 66f0                 follow one, named by the start of its id",
-  ]);
+  ]).addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.");
   registerServe(program);
   registerLs(program);
   registerStatus(program);

@@ -5,11 +5,12 @@ import type { SessionObject } from "../wire/api.ts";
 import { CommandError, UsageError } from "./command.ts";
 import { programName } from "./format.ts";
 import { visibleLine } from "./terminal.ts";
-import { tableLines } from "./width.ts";
+import { cut, tableLines } from "./width.ts";
 
 const prefixLengthMin = 4;
-/** Matches that an ambiguous prefix lists. */
+/** Matches that an ambiguous prefix lists, and how wide their names may be. */
 const shownCountMax = 10;
+const nameWidthMax = 40;
 
 /** Returns the id of the one session that `text` means; throws with the matches when there is not exactly one. */
 export async function resolveSession(client: TailraceClient, text: string, signal?: AbortSignal): Promise<string> {
@@ -31,7 +32,7 @@ function matches(sessions: readonly SessionObject[], total: number): string {
   const rows = sessions.map((session) => [
     `  ${session.id}`,
     session.status,
-    visibleLine(programName(session)),
+    cut(visibleLine(programName(session)), nameWidthMax),
     session.created_at.slice(0, 19).replace("T", " "),
   ]);
   const lines = tableLines(rows);

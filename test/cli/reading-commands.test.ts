@@ -171,6 +171,27 @@ test("import names the line that is no entry, and what was stored before it", as
   assert.equal((await bench.run(["import", join(bench.directory, "missing")])).code, 1);
 });
 
+test("import of what is no file says why, and makes no session", async () => {
+  const sessionCount = async () => (await bench.json<{ total: number }>(["ls"])).total;
+  const before = await sessionCount();
+  const directory = await bench.run(["import", bench.directory]);
+  assert.equal(directory.code, 1);
+  assert.match(directory.stderr, /is a directory/);
+  const missing = await bench.run(["import", join(bench.directory, "missing.ndjson")]);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /missing\.ndjson: there is no such file/);
+  assert.equal(await sessionCount(), before);
+});
+
+test("an imported session has the name of its file unless another is given", async () => {
+  const file = join(bench.directory, "night run.ndjson");
+  writeFileSync(file, '{"message":"a"}\n');
+  const nameOf = async (args: readonly string[]) =>
+    (await bench.json<{ appname?: string }>(["show", (await bench.json<{ session: string }>(args)).session])).appname;
+  assert.equal(await nameOf(["import", file]), "night run");
+  assert.equal(await nameOf(["import", file, "--app", "cook"]), "cook");
+});
+
 test("export to a place that cannot be written fails and leaves nothing", async () => {
   const id = await bench.session(["a"]);
   const file = join(bench.directory, "no", "such", "place.ndjson");
@@ -202,5 +223,7 @@ test("verify checks a data directory without a server: 0 when all is well, 1 wit
   assert.equal(report.code, 1);
   const { damaged: isDamaged, findings } = JSON.parse(report.stdout) as { damaged: boolean; findings: string[] };
   assert.ok(isDamaged && findings.length > 0);
-  assert.equal((await bench.run(["verify", join(bench.directory, "missing")])).code, 1);
+  const missing = await bench.run(["verify", join(bench.directory, "missing")]);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /there is no data directory .*missing/);
 });

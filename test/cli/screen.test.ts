@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { displayWidth } from "#src/cli/width.ts";
 import { linesOf, program, startCommand, useServer } from "./processes.ts";
 
 const bench = useServer();
 
 /** Runs the program on a pseudo-terminal and returns what that shows, and the exit code. */
-async function onTerminal(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function onTerminal(args: readonly string[], env: Readonly<Record<string, string>> = {}, columns = 100) {
   const quoted = [process.execPath, program, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const settings = { TERM: "xterm-256color", TAILRACE_URL: bench.server.url, ...env };
-  const { code, stdout } = await startCommand("script", ["-qec", `stty cols 100; ${quoted}`, "/dev/null"], {
+  const { code, stdout } = await startCommand("script", ["-qec", `stty cols ${columns}; ${quoted}`, "/dev/null"], {
     env: settings,
   }).result();
   return { code, screen: stdout.replaceAll("\r\n", "\n") };
@@ -51,6 +52,16 @@ test("names of sessions cannot act on a terminal either", async () => {
     assert.ok(!screen.includes("\x1b"), args.join(" "));
   }
   assert.ok((await bench.output(["ls"])).split("\n").some((line) => line.startsWith(id) && line.includes("evil\\x1b[2J\\nname")));
+});
+
+test("ls stays within the terminal when names are long, and tells a pipe all of them", async () => {
+  const appname = "アプリ".repeat(30);
+  const id = await bench.session([], { appname, platform: "platform".repeat(9) });
+  const { screen } = await onTerminal(["ls"], { NO_COLOR: "1" }, 120);
+  const line = screen.split("\n").find((text) => text.startsWith(id)) ?? "";
+  assert.ok(line.includes("アプリ") && line.includes("…"));
+  assert.ok(displayWidth(line) <= 120, line);
+  assert.ok((await bench.output(["ls"])).includes(appname));
 });
 
 test("a terminal gets colours and marked matches unless NO_COLOR forbids", async () => {

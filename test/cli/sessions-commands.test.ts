@@ -113,6 +113,14 @@ test("wrong usage is 2, a server that is not there is 1 and says what to do", as
   assert.match(away.stderr, /cannot reach http:\/\/127\.0\.0\.1:1: .*\n.*tailrace serve/);
 });
 
+test("wrong usage names the help of its command, and the help names the exit codes", async () => {
+  const { code, stderr } = await bench.run(["ls", "--limit", "many"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^tailrace: option '--limit <count>'.*\n"tailrace ls --help" shows how it is used\.\n$/);
+  assert.match((await bench.run(["lss"])).stderr, /^tailrace: unknown command 'lss'\n\(Did you mean ls\?\)\n"tailrace --help"/);
+  assert.match(await bench.output(["--help"]), /Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted\./);
+});
+
 test("every command has help with examples", async () => {
   assert.match(await bench.output(["tail", "--help"]), /Examples:\n {2}tailrace tail -f/);
   const commands = createProgram().commands.filter((command) => command.name() !== "complete-sessions");

@@ -12,19 +12,22 @@ type Shell = (typeof shells)[number];
 const answerMsMax = 1000;
 const sessionCountMax = 200;
 
+/** What may stand where a command takes words: ids of sessions, files, one of a few words, or nothing. */
+type Words = "sessions" | "files" | readonly string[];
+
 interface CommandShape {
   readonly name: string;
   readonly description: string;
   readonly options: readonly OptionShape[];
-  readonly takesSession: boolean;
+  readonly words: Words;
 }
 
 interface OptionShape {
   readonly long: string;
   readonly short?: string | undefined;
   readonly description: string;
-  readonly choices: readonly string[];
-  readonly takesValue: boolean;
+  /** Absent where it takes no value. */
+  readonly value?: Words | undefined;
 }
 
 /** Registers `completion` and the hidden command that its scripts ask for session ids. */
@@ -56,25 +59,31 @@ async function sessionLines(url: string): Promise<string> {
 
 function shapesOf(program: Command): CommandShape[] {
   const help = program.createHelp();
-  return help.visibleCommands(program).map((command) => ({
+  const commands = help.visibleCommands(program);
+  const names = commands.map((command) => command.name());
+  return commands.map((command) => ({
     name: command.name(),
     description: command.description(),
     options: help
       .visibleOptions(command)
       .filter((option) => option.long !== undefined)
       .map(optionShape),
-    takesSession: command.registeredArguments.some((argument) => argument.name() === "session"),
+    words: command.name() === "help" ? names : wordsOf(command),
   }));
 }
 
+function wordsOf(command: Command): Words {
+  const argument = command.registeredArguments[0];
+  if (argument === undefined) return [];
+  return argument.name() === "session" ? "sessions" : (argument.argChoices ?? "files");
+}
+
 function optionShape(option: Option): OptionShape {
-  return {
-    long: option.long ?? "",
-    short: option.short,
-    description: option.description,
-    choices: option.argChoices ?? [],
-    takesValue: option.required || option.optional,
-  };
+  const { long = "", short, description } = option;
+  if (!option.required && !option.optional) return { long, short, description };
+  // The name of a value says what it is: <file>, <file.json>.
+  const isFile = /[<[]file/.test(option.flags) || long === "--data-dir";
+  return { long, short, description, value: option.argChoices ?? (isFile ? "files" : []) };
 }
 
 const scripts: Readonly<Record<Shell, (commands: readonly CommandShape[]) => string>> = {
@@ -83,40 +92,38 @@ const scripts: Readonly<Record<Shell, (commands: readonly CommandShape[]) => str
   fish: fishScript,
 };
 
+const askSessions = "tailrace complete-sessions 2>/dev/null";
+
 function bashScript(commands: readonly CommandShape[]): string {
-  const cases = commands.map(({ name, options, takesSession }) => {
-    const flags = options.flatMap(({ long, short }) => (short === undefined ? [long] : [long, short])).join(" ");
-    const sessions = takesSession ? '"$(tailrace complete-sessions 2>/dev/null | cut -f1)"' : '""';
-    return `    ${name}) flags="${flags}"; sessions=${sessions} ;;`;
-  });
-  const choices = commands.flatMap(({ name, options }) =>
-    options
-      .filter((option) => option.choices.length > 0)
-      .map(
-        (option) => `    "${name} ${option.long}") COMPREPLY=($(compgen -W "${option.choices.join(" ")}" -- "$word")); return ;;`,
-      ),
+  const offer = (words: Words) => {
+    if (words === "files") return 'COMPREPLY=($(compgen -f -- "$word"))';
+    const list = words === "sessions" ? `$(${askSessions} | cut -f1)` : words.join(" ");
+    return list === "" ? ":" : `COMPREPLY=($(compgen -W "${list}" -- "$word"))`;
+  };
+  const spellings = ({ long, short }: OptionShape) => (short === undefined ? [long] : [long, short]);
+  const values = commands.flatMap(({ name, options }) =>
+    options.flatMap((option) => {
+      const patterns = spellings(option).map((flag) => `"${name} ${flag}"`);
+      return option.value === undefined ? [] : [`    ${patterns.join(" | ")}) ${offer(option.value)}; return ;;`];
+    }),
   );
+  const flags = commands.map(({ name, options }) => `    "${name} -"*) ${offer(options.flatMap(spellings))} ;;`);
+  const words = commands.map(({ name, words: kind }) => `    "${name} "*) ${offer(kind)} ;;`);
   return `# bash completion for tailrace
 _tailrace() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" flags="" sessions=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}"
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")}" -- "$word"))
+    ${offer(commands.map(({ name }) => name))}
     return
   fi
   case "$command $before" in
-${choices.join("\n")}
+${values.join("\n")}
   esac
-  case "$command" in
-${cases.join("\n")}
+  case "$command $word" in
+${flags.join("\n")}
+${words.join("\n")}
   esac
-  if [[ "$word" == -* ]]; then
-    COMPREPLY=($(compgen -W "$flags" -- "$word"))
-  elif [ -n "$sessions" ]; then
-    COMPREPLY=($(compgen -W "$sessions" -- "$word"))
-  else
-    COMPREPLY=($(compgen -f -- "$word"))
-  fi
 }
 complete -F _tailrace tailrace
 `;
@@ -124,19 +131,23 @@ complete -F _tailrace tailrace
 
 function zshScript(commands: readonly CommandShape[]): string {
   const names = commands.map(({ name, description }) => `    ${quoted(`${name}:${description}`)}`);
-  const cases = commands.map(({ name, options, takesSession }) => {
-    const specs = options.map((option) => {
-      const value = option.takesValue ? `:value:${option.choices.length > 0 ? `(${option.choices.join(" ")})` : "_files"}` : "";
-      return quoted(`${option.long}[${option.description.replace(/[[\]:]/g, " ")}]${value}`);
+  const action = (words: Words) => {
+    if (words === "files") return "_files";
+    return words === "sessions" ? "_tailrace_sessions" : words.length > 0 ? `(${words.join(" ")})` : " ";
+  };
+  const cases = commands.map(({ name, options, words }) => {
+    const specs = options.flatMap(({ long, short, description, value }) => {
+      const rest = `[${description.replace(/[[\]:]/g, " ")}]${value === undefined ? "" : `:value:${action(value)}`}`;
+      return (short === undefined ? [long] : [long, short]).map((flag) => quoted(flag + rest));
     });
-    specs.push(quoted(takesSession ? "*:session:_tailrace_sessions" : "*:file:_files"));
+    specs.push(quoted(`*:${words === "sessions" ? "session" : "word"}:${action(words)}`));
     return `    ${name}) _arguments ${specs.join(" ")} ;;`;
   });
   return `#compdef tailrace
 # zsh completion for tailrace
 _tailrace_sessions() {
   local -a sessions
-  sessions=(\${(f)"$(tailrace complete-sessions 2>/dev/null | tr '\\t' ':')"})
+  sessions=(\${(f)"$(${askSessions} | tr '\\t' ':')"})
   _describe session sessions
 }
 _tailrace() {
@@ -161,15 +172,19 @@ if [ "$funcstack[1]" = "_tailrace" ]; then _tailrace "$@"; else compdef _tailrac
 
 function fishScript(commands: readonly CommandShape[]): string {
   const lines = ["# fish completion for tailrace", "complete -c tailrace -f"];
-  for (const { name, description, options, takesSession } of commands) {
-    const used = `__fish_seen_subcommand_from ${name}`;
+  const offer = (words: Words) => {
+    if (words === "files") return " -F";
+    const list = words === "sessions" ? `(${askSessions})` : words.join(" ");
+    return list === "" ? "" : ` -a '${list}'`;
+  };
+  for (const { name, description, options, words } of commands) {
+    const used = `complete -c tailrace -n '__fish_seen_subcommand_from ${name}'`;
     lines.push(`complete -c tailrace -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`);
-    if (takesSession) lines.push(`complete -c tailrace -n '${used}' -a '(tailrace complete-sessions 2>/dev/null)'`);
-    else lines.push(`complete -c tailrace -n '${used}' -F`);
+    if (words.length > 0) lines.push(used + offer(words));
     for (const option of options) {
       const short = option.short === undefined ? "" : ` -s ${option.short.slice(1)}`;
-      const value = option.choices.length > 0 ? ` -x -a '${option.choices.join(" ")}'` : option.takesValue ? " -r" : "";
-      lines.push(`complete -c tailrace -n '${used}' -l ${option.long.slice(2)}${short}${value} -d ${quoted(option.description)}`);
+      const value = option.value === undefined ? "" : option.value === "files" ? " -r -F" : ` -x${offer(option.value)}`;
+      lines.push(`${used} -l ${option.long.slice(2)}${short}${value} -d ${quoted(option.description)}`);
     }
   }
   return `${lines.join("\n")}\n`;

@@ -36,7 +36,7 @@ export function registerImport(program: Command): void {
     "send a file of NDJSON (also .gz; - is standard input) into a new session",
     ["tailrace import run.ndjson --app UnrealEditor", "tailrace export 66f0 | tailrace import - --url http://other:7420"],
   )
-    .addOption(setting("--app <name>", "name of the program"))
+    .addOption(setting("--app <name>", "name of the program; default: that of the file"))
     .addOption(setting("--mode <mode>", "mode of the program"))
     .addOption(setting("--platform <name>", "platform"))
     .option("--keep", "leave the session active");
@@ -73,17 +73,20 @@ interface Source {
 
 async function openSource(file: string): Promise<Source> {
   if (file === "-") return { name: "standard input", stream: process.stdin, sizeBytes: 0, done: () => 0 };
-  const { size } = await stat(file);
+  const found = await stat(file);
+  if (found.isDirectory()) throw new CommandError(`${file} is a directory: name one file of NDJSON`);
   const raw = createReadStream(file, { highWaterMark: 256 * 1024 });
   const stream = file.endsWith(".gz") ? raw.pipe(createGunzip()) : raw;
   raw.on("error", (error) => stream.destroy(error));
-  return { name: file, stream, sizeBytes: size, done: () => raw.bytesRead };
+  return { name: file, stream, sizeBytes: found.size, done: () => raw.bytesRead };
 }
 
 function inputOf(options: Options, file: string): SessionInput {
-  const { app, mode, platform } = options;
+  const { mode, platform } = options;
+  // A session without a name is hard to find again: that of the file will do.
+  const app = options.app ?? (file === "-" ? undefined : basename(file).replace(/(\.(ndjson|jsonl|json|log))?(\.gz)?$/, ""));
   return {
-    ...(app !== undefined && { appname: app }),
+    ...(app !== undefined && app !== "" && { appname: app }),
     ...(mode !== undefined && { mode }),
     ...(platform !== undefined && { platform }),
     metadata: { imported_from: basename(file) },

@@ -8,7 +8,7 @@ import { wholeNumber } from "../arguments.ts";
 import { type ClientOptions, type Context, clientCommand, clientOf, run } from "../command.ts";
 import { countText, programName, sessionDuration } from "../format.ts";
 import { type Paint, visibleLine } from "../terminal.ts";
-import { cut, tableLines } from "../width.ts";
+import { cut, displayWidth, tableLines } from "../width.ts";
 
 interface Options extends ClientOptions {
   status: "active" | "ended" | "all";
@@ -19,13 +19,17 @@ interface Options extends ClientOptions {
 }
 
 const limitDefault = 100;
-/** A name wider than this is cut on a terminal, so that one long name does not push everything off the line. */
+/** Names are cut on a terminal, so that a long one does not push everything off the line. */
 const nameWidthMax = 40;
+const nameWidthMin = 12;
+const platformWidthMax = 16;
+/** What the other columns take: id, status, pid, created, duration, entries, and the space between. */
+const otherWidth = 88;
 
 /** Registers `ls`. */
 export function registerLs(program: Command): void {
   const command = clientCommand(program, "ls", "list sessions, active ones first, newest first", [
-    "tailrace ls",
+    "tailrace ls                                     times are UTC",
     "tailrace ls --status active --app UnrealEditor",
     "tailrace ls --json | jq -r '.sessions[].id'",
   ])
@@ -43,7 +47,7 @@ async function list(context: Context<Options>): Promise<void> {
   if (options.json) return out.json(answer);
   const { sessions, total } = answer;
   if (sessions.length === 0) return talk.line("no sessions");
-  await out.line(sessionTable(sessions, out.paint, out.isTerminal, systemClock.nowMs()).join("\n"));
+  await out.line(sessionTable(sessions, out.paint, out.columns, systemClock.nowMs()).join("\n"));
   if (total > sessions.length) await talk.line(`${sessions.length} of ${total} sessions; --limit shows more`);
 }
 
@@ -65,17 +69,24 @@ function defined<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   };
 }
 
-/** Returns the lines of the table with its heading. */
-export function sessionTable(sessions: readonly SessionObject[], paint: Paint, isTerminal: boolean, nowMs: number): string[] {
-  const name = (text: string | undefined) => {
+/**
+ * Returns the lines of the table with its heading.
+ * @param columns of the terminal; infinite where nothing is to be cut.
+ */
+function sessionTable(sessions: readonly SessionObject[], paint: Paint, columns: number, nowMs: number): string[] {
+  const isTerminal = columns !== Number.POSITIVE_INFINITY;
+  const name = (text: string | undefined, width: number) => {
     const clean = visibleLine(text ?? "");
-    return clean === "" ? "-" : isTerminal ? cut(clean, nameWidthMax) : clean;
+    return clean === "" ? "-" : isTerminal ? cut(clean, width) : clean;
   };
-  const rows = sessions.map((session) => [
+  const platforms = sessions.map((session) => name(session.platform, platformWidthMax));
+  const platformWidth = platforms.reduce((widest, text) => Math.max(widest, displayWidth(text)), 8);
+  const nameWidth = Math.max(nameWidthMin, Math.min(nameWidthMax, columns - otherWidth - platformWidth));
+  const rows = sessions.map((session, index) => [
     session.id,
     session.is_self ? "self" : session.archived ? "archived" : session.status,
-    name(programName(session)),
-    name(session.platform),
+    name(programName(session), nameWidth),
+    platforms[index] ?? "-",
     session.pid === undefined ? "-" : String(session.pid),
     session.created_at.slice(0, 19).replace("T", " "),
     sessionDuration(session, nowMs),

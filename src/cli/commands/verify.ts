@@ -1,4 +1,5 @@
 /** `tailrace verify`: checks every session file of a data directory, without a server. */
+import { existsSync } from "node:fs";
 import { Argument, type Command } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { addExamples, CommandError, type Context, configOption, configured, run } from "../command.ts";
@@ -30,6 +31,7 @@ async function verify(context: Context<Options>, given: string | undefined): Pro
   const dataDir = given ?? configured(context, "dataDir") ?? dataDirDefault;
   const { verifyDataDirectory } = await import("../../storage/verify.ts");
   const { systemFiles } = await import("../../storage/files.ts");
+  if (!existsSync(dataDir)) throw new CommandError(`there is no data directory ${dataDir}`);
   const startMs = systemClock.monotonicMs();
   const progress = await startProgress(talk, "verify", "bytes");
   const report = verifyDataDirectory(systemFiles, dataDir, (done, total) => progress.update(done, total));
@@ -46,5 +48,6 @@ async function verify(context: Context<Options>, given: string | undefined): Pro
         `${countText(entryCount)} entries, ${sizeText(sizeBytes)} checked in ${time}`,
     );
   }
-  if (findings.length > 0) throw new CommandError(`${countText(findings.length)} places are damaged`);
+  if (findings.length > 0)
+    throw new CommandError(`${countText(findings.length)} ${findings.length === 1 ? "place is" : "places are"} damaged`);
 }
