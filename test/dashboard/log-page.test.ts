@@ -125,6 +125,7 @@ test("a time range is typed, or drawn in the timeline", async (t) => {
   await reader.rowsUntil("one second", (rows) => rows.length === 11 && rows[0]?.seq === 3000);
   await reader.page.locator(".chip button").click();
   await reader.rowsUntil("everything", (rows) => rows.at(-1)?.seq === 6000);
+  await reader.page.locator(".range summary").click();
   await reader.page.locator(".range .panel > button").click();
   assert.equal(await reader.ask("document.querySelector('details.range').open"), false, "a choice closes the menu");
   await reader.textUntil(".levels [data-level=error]", /750/);
