@@ -62,6 +62,8 @@ function packageVersion(): string {
 /** Runs the program and returns its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   forgetEmptySettings(process.env);
+  // Commands watch for themselves; this is for help that nobody reads to its end.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const code = await createProgram()
     .parseAsync(argv as string[])
     .then(() => exitCodes.done, exitCodeOf);

@@ -162,6 +162,14 @@ test("a pipe that closes early ends a command quietly", async () => {
   }
 });
 
+test("help that is piped to somebody who is gone ends quietly", async () => {
+  for (const help of ["--help", "help grep", "--version"]) {
+    const shell = `"${process.execPath}" "${program}" ${help} | true; echo "codes \${PIPESTATUS[*]}"`;
+    const { stdout, stderr } = await startCommand("bash", ["-c", shell]).result();
+    assert.deepEqual([stdout, stderr], ["codes 0 0\n", ""], help);
+  }
+});
+
 test("import names the line that is no entry, and what was stored before it", async () => {
   const file = join(bench.directory, "bad.ndjson");
   writeFileSync(file, `{"message":"a"}\n\n{"message":"b"}\n{"message":\n`);
