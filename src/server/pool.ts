@@ -2,6 +2,7 @@
 import { Piscina } from "piscina";
 import type { Job, JobResult } from "../handoff/job.ts";
 import type { SegmentInfo, SessionTail } from "../storage/types.ts";
+import type { DecodeLimits } from "../wire/decode-context.ts";
 import type { Refusal } from "../wire/outcome.ts";
 import type { ShardWorker } from "./shard.ts";
 
@@ -16,6 +17,7 @@ export interface IngestWorkerData {
   readonly dataDir: string;
   readonly segmentSizeBytes: number;
   readonly descriptorCountMax: number;
+  readonly limits: DecodeLimits;
   readonly testHooks: boolean;
 }
 

@@ -29,7 +29,7 @@ import { Reads } from "./reads.ts";
 import { endLeftovers, recoverSessions } from "./recovery.ts";
 import { addIntake, type RouteContext, routesOf } from "./routes.ts";
 import { SessionsFeed } from "./sessions-feed.ts";
-import { type Settings, segmentSizeBytesOf } from "./settings.ts";
+import { decodeLimitsOf, type Settings, segmentSizeBytesOf } from "./settings.ts";
 import { addSocketRoute } from "./socket-server.ts";
 import { Waits } from "./waits.ts";
 
@@ -116,6 +116,7 @@ function startShards(engine: Engine, settings: Settings, log: Logger): IngestPoo
       ring: shard.ring.buffer,
       dataDir: settings.dataDir,
       segmentSizeBytes: segmentSizeBytesOf(settings),
+      limits: decodeLimitsOf(settings),
       descriptorCountMax: Math.min(descriptorCountMax, limits.descriptorCountMax),
       testHooks: settings.testHooks,
     };

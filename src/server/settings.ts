@@ -3,10 +3,16 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { tryParseSessionId } from "../base/ids.ts";
 import { tryParseDuration, tryParseSize } from "../base/units.ts";
+import { limits } from "../config.ts";
+import { type DecodeLimits, decodeLimitsDefault } from "../wire/decode-context.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
+
+/** Estimates: beyond, one entry would take what is meant for many, and rendering it time that others wait for. */
+const entryLimitMax = MiB;
+const fieldLimitMax = 4096;
 
 function unitSchema(parse: (text: string) => number | undefined, example: string) {
   return z.union([z.string(), z.number()]).transform((value, context) => {
@@ -51,6 +57,18 @@ export const settingsSchema = z.strictObject({
   slabBytes: size.default(128 * MiB),
   segmentBytes: size.default(64 * MiB),
   bodyLimit: size.default(16 * MiB),
+  /** Of what one batch may hold. A block holds its text and fields; what reads a log gives every entry room. */
+  inflatedLimit: size
+    .pipe(
+      z
+        .number()
+        .min(KiB)
+        .max(limits.blockSizeBytesMax / 2),
+    )
+    .default(limits.bodyInflatedSizeBytesMax),
+  entryLimit: size.pipe(z.number().min(KiB).max(entryLimitMax)).default(limits.entrySizeBytesMax),
+  fieldLimit: z.coerce.number().int().min(1).max(fieldLimitMax).default(limits.fieldCountMax),
+  depthLimit: z.coerce.number().int().min(2).max(limits.jsonDepthMax).default(limits.jsonDepthMax),
   /** 0: max(512 MiB, 2 % of the disk), see storage. */
   diskLowWater: sizeOrOff.optional(),
   idleTimeout: durationOrOff.default(0),
@@ -71,6 +89,17 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** Returns the limits of a batch. */
+export function decodeLimitsOf({ inflatedLimit, entryLimit, fieldLimit, depthLimit }: Settings): DecodeLimits {
+  return {
+    ...decodeLimitsDefault,
+    bodyInflatedSizeBytesMax: inflatedLimit,
+    entrySizeBytesMax: entryLimit,
+    fieldCountMax: fieldLimit,
+    jsonDepthMax: depthLimit,
+  };
+}
 
 /** Smallest segment that is made on purpose: smaller ones are more files than they are worth. */
 const segmentSizeBytesMin = 64 * KiB;

@@ -6,6 +6,8 @@ import type { FieldsOutline } from "../record/fields-outline.hot.ts";
 
 /** Limits of a batch that settings may move. */
 export interface DecodeLimits {
+  /** What a body may inflate to. */
+  readonly bodyInflatedSizeBytesMax: number;
   /** One entry as sent. */
   readonly entrySizeBytesMax: number;
   /** Members of `fields` of one entry. */
@@ -20,6 +22,7 @@ export interface DecodeLimits {
 
 /** The limits of config.ts. A block holds what was there before the batch, its header and keys too. */
 export const decodeLimitsDefault: DecodeLimits = {
+  bodyInflatedSizeBytesMax: limits.bodyInflatedSizeBytesMax,
   entrySizeBytesMax: limits.entrySizeBytesMax,
   fieldCountMax: limits.fieldCountMax,
   jsonDepthMax: limits.jsonDepthMax,

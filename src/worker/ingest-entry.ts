@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import { systemFiles } from "../storage/files.ts";
 import { SegmentWriter } from "../storage/segment-writer.ts";
+import type { DecodeLimits } from "../wire/decode-context.ts";
 import type { Refusal } from "../wire/outcome.ts";
 import { Ingest, type IngestJob, type IngestResult, refusalOf } from "./ingest.ts";
 import { filesOf } from "./session-files.ts";
@@ -16,6 +17,7 @@ interface IngestWorkerData {
   readonly dataDir: string;
   readonly segmentSizeBytes: number;
   readonly descriptorCountMax: number;
+  readonly limits: DecodeLimits;
   readonly testHooks: boolean;
 }
 
@@ -32,6 +34,7 @@ const engine = new Ingest({
   writer,
   files: filesOf(systemFiles, data.dataDir),
   clock: systemClock,
+  limits: data.limits,
   ...(data.testHooks ? { onStage: deathHook } : {}),
 });
 

@@ -30,7 +30,7 @@ import { encodeKeys } from "../storage/keys.ts";
 import type { SegmentWriter } from "../storage/segment-writer.ts";
 import type { SegmentInfo, SessionRecord, SessionTail, StorageFailure } from "../storage/types.ts";
 import { decode } from "../wire/decode.ts";
-import { type DecodeContext, decodeLimitsDefault } from "../wire/decode-context.ts";
+import { type DecodeContext, type DecodeLimits, decodeLimitsDefault } from "../wire/decode-context.ts";
 import { inflate } from "../wire/inflate.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
 import { ResultWriter } from "./result.ts";
@@ -53,6 +53,8 @@ export interface IngestOptions {
   readonly writer: SegmentWriter;
   readonly files: SessionFiles;
   readonly clock: Clock;
+  /** Absent: the defaults. */
+  readonly limits?: DecodeLimits;
   /** Called between the stages of the block being made; tests let the thread die there. */
   readonly onStage?: (stage: "encoded" | "appended", columns: EntryColumns, attempt: number) => void;
 }
@@ -98,7 +100,7 @@ export class Ingest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#context = { receivedLow: 0, receivedHigh: 0, renderer: this.#renderer, limits: decodeLimitsDefault };
+    this.#context = { receivedLow: 0, receivedHigh: 0, renderer: this.#renderer, limits: options.limits ?? decodeLimitsDefault };
   }
 
   /** Returns the id of a slot that was adopted. */
@@ -204,7 +206,7 @@ export class Ingest {
     if (encoding === bodyEncoding.identity) return this.#options.slab.subarray(offset, end);
     this.inflationCount++;
     const name = encoding === bodyEncoding.gzip ? "gzip" : "lz4";
-    return inflate(name, this.#options.slab, offset, end, limits.bodyInflatedSizeBytesMax);
+    return inflate(name, this.#options.slab, offset, end, this.#context.limits.bodyInflatedSizeBytesMax);
   }
 
   /** Answers a batch whose key is in the window. */

@@ -78,7 +78,8 @@ test("the scripts of the page are those of the package", () => {
 
 /** As the table writes it. */
 function sizeText(bytes: number): string {
-  return bytes % 2 ** 30 === 0 ? `${bytes / 2 ** 30}GiB` : `${bytes / 2 ** 20}MiB`;
+  if (bytes % 2 ** 30 === 0) return `${bytes / 2 ** 30}GiB`;
+  return bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20}MiB` : `${bytes / 2 ** 10}KiB`;
 }
 
 function durationText(ms: number): string {
@@ -89,7 +90,16 @@ function durationText(ms: number): string {
 test("the table of flags has every flag of the server with its default", () => {
   const rows = new Map([...readme.matchAll(/^\| `--([a-z-]+)` \| (.*?) \|/gm)].map(([, flag, text]) => [flag, text]));
   const defaults = settingsSchema.parse({}) as Record<string, unknown>;
-  const sizes = ["arenaBytes", "slabBytes", "segmentBytes", "bodyLimit", "retainBytes", "sessionMaxBytes"];
+  const sizes = [
+    "arenaBytes",
+    "slabBytes",
+    "segmentBytes",
+    "bodyLimit",
+    "inflatedLimit",
+    "entryLimit",
+    "retainBytes",
+    "sessionMaxBytes",
+  ];
   // These depend on the machine, or stand for "none".
   const inWords = ["workers", "diskLowWater", "parentSession", "forward", "allowHost", "allowOrigin"];
   const durations = ["idleTimeout", "livenessInterval", "retainAge", "retainInterval", "archiveAfter"];
