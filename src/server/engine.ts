@@ -328,9 +328,9 @@ export class Engine implements ShardEvents {
 
   /** Returns a record with what a client says about its session; a pid is tied to the process that has it now. */
   #withInput(record: SessionRecord, input: SessionInput): SessionRecord {
-    const { pid } = input;
-    if (pid === undefined) return { ...record, ...input };
-    return { ...untied(record), ...input, ...tieOf(this.#processes, pid) };
+    const { pid, ...rest } = input;
+    if (pid === undefined) return { ...record, ...rest };
+    return { ...untied(record), ...rest, ...tieOf(this.#processes, pid) };
   }
 
   /** Who opens a session again without a pid is not the process that is gone. */

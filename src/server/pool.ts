@@ -34,37 +34,88 @@ export interface TaskThreads {
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
 
+/** How a pool is started; the rest is Piscina's default. */
+export interface ThreadsOptions {
+  readonly filename: string;
+  readonly workerData: object;
+  readonly maxThreads: number;
+  readonly concurrentTasksPerWorker?: number;
+  readonly idleTimeout?: number;
+}
+
+/**
+ * A Piscina that starts anew. By itself it gives up for good when a thread dies while it starts (no memory, no
+ * descriptors), and what waits for a thread then waits for ever. Here it is rejected, and the next task gets a new pool.
+ */
+export class Threads {
+  readonly #options: ThreadsOptions;
+  readonly #onError: (error: Error) => void;
+  #pool: Piscina | undefined;
+  #isClosed = false;
+
+  constructor(options: ThreadsOptions, onError: (error: Error) => void) {
+    this.#options = options;
+    this.#onError = onError;
+    this.#pool = this.#start();
+  }
+
+  /** Tasks that wait for a thread. */
+  get waitingCount(): number {
+    return this.#pool?.queueSize ?? 0;
+  }
+
+  /** Rejects when the thread died in it, or could not be started. @param moved memory of the task that goes to the thread. */
+  run<Result>(task: unknown, name: string, moved: readonly ArrayBuffer[] = []): Promise<Result> {
+    if (this.#isClosed) return Promise.reject(new Error("The threads were stopped."));
+    this.#pool ??= this.#start();
+    return this.#pool.run(task, { name, transferList: [...moved] }) as Promise<Result>;
+  }
+
+  /** Ends the threads, whatever they do. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#pool?.destroy();
+  }
+
+  #start(): Piscina {
+    // A thread shares our limits; the default doubles the young generation for garbage that the hot path does not make.
+    const pool = new Piscina({ minThreads: 1, recordTiming: false, ...this.#options });
+    pool.on("error", this.#onError);
+    // A thread that goes is replaced in the same turn, if it is replaced at all.
+    pool.on("workerDestroy", () => setImmediate(() => this.#letGo(pool)));
+    return pool;
+  }
+
+  /** Takes a pool without threads down, and with it what waits in it. */
+  #letGo(pool: Piscina): void {
+    if (this.#isClosed || this.#pool !== pool || pool.threads.length > 0) return;
+    this.#pool = undefined;
+    void pool.destroy();
+  }
+}
+
 /** One ingest thread. When it dies, the pool starts another; the shard is told by the rejected job. */
 export class IngestPool implements ShardWorker {
-  readonly #pool: Piscina;
+  readonly #threads: Threads;
 
   constructor(workerData: IngestWorkerData, onError: (error: Error) => void) {
-    this.#pool = new Piscina({
-      filename: ingestUrl,
-      minThreads: 1,
-      maxThreads: 1,
-      // A round of syncs waits for the disk while jobs go on.
-      concurrentTasksPerWorker: 2,
-      workerData,
-      // A thread shares our limits; the default doubles the young generation for garbage that the hot path does not make.
-      recordTiming: false,
-    });
-    this.#pool.on("error", onError);
+    // A round of syncs waits for the disk while jobs go on.
+    this.#threads = new Threads({ filename: ingestUrl, workerData, maxThreads: 1, concurrentTasksPerWorker: 2 }, onError);
   }
 
   run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>> {
-    return this.#pool.run(job, { name: "ingest" }) as Promise<JobResult<Refusal>>;
+    return this.#threads.run(job, "ingest");
   }
 
   sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
-    return this.#pool.run(slots, { name: "sync" }) as Promise<ReadonlyMap<number, Refusal>>;
+    return this.#threads.run(slots, "sync");
   }
 
   /** Syncs and closes the files of the shard and ends the thread. Returns whether all of it is durable. */
   async close(): Promise<boolean> {
-    const isSynced = await this.#pool.run(undefined, { name: "close" }).catch(() => false);
-    await this.#pool.destroy();
-    return isSynced === true;
+    const isSynced = await this.#threads.run<boolean>(undefined, "close").catch(() => false);
+    await this.#threads.close();
+    return isSynced;
   }
 }
 
@@ -73,13 +124,11 @@ const threadIdleMs = 60_000;
 
 /** Threads that do tasks, whichever is free the next one. */
 export class TaskPool implements TaskThreads {
-  readonly #pool: Piscina;
+  readonly #threads: Threads;
 
   /** One thread stays, more come when it is busy and go when they had nothing to do for a while: each costs memory and a start. */
   private constructor(filename: string, workerData: TaskWorkerData, threadCount: number, onError: (error: Error) => void) {
-    const options = { minThreads: 1, maxThreads: threadCount, idleTimeout: threadIdleMs, recordTiming: false };
-    this.#pool = new Piscina({ filename, workerData, ...options });
-    this.#pool.on("error", onError);
+    this.#threads = new Threads({ filename, workerData, maxThreads: threadCount, idleTimeout: threadIdleMs }, onError);
   }
 
   /** Starts the threads that read files: pages, searches. */
@@ -93,14 +142,14 @@ export class TaskPool implements TaskThreads {
   }
 
   get waitingCount(): number {
-    return this.#pool.queueSize;
+    return this.#threads.waitingCount;
   }
 
-  run<Result>(name: string, task: unknown, moved: readonly ArrayBuffer[] = []): Promise<Result> {
-    return this.#pool.run(task, { name, transferList: [...moved] }) as Promise<Result>;
+  run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result> {
+    return this.#threads.run(task, name, moved);
   }
 
   close(): Promise<void> {
-    return this.#pool.destroy();
+    return this.#threads.close();
   }
 }

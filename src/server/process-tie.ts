@@ -5,9 +5,13 @@ import type { SessionRecord } from "../storage/types.ts";
 /** The members of a record that name a process. */
 export type ProcessTie = Pick<SessionRecord, "pid" | "pid_start" | "boot_id">;
 
-/** Returns the members for a pid that a client of this machine reports; without a start time when nobody has it. */
+/**
+ * Returns the members for a pid that a client of this machine reports; without a start time when nobody has it, none when
+ * that can't be told: the session then ends like one without a process.
+ */
 export function tieOf(processes: Processes, pid: number): ProcessTie {
   const start = processes.startOf(pid);
+  if (start === "unknown") return {};
   return { pid, boot_id: processes.bootId(), ...(start === undefined ? {} : { pid_start: start }) };
 }
 
@@ -16,10 +20,11 @@ export function hasProcess({ pid }: ProcessTie): boolean {
   return pid !== undefined && pid !== 0;
 }
 
-/** Returns whether the very process that the record names lives. */
+/** Returns whether the very process that the record names lives; what can't be looked at now is taken to live. */
 export function isAlive(processes: Processes, { pid, pid_start, boot_id }: ProcessTie): boolean {
   if (pid === undefined || pid_start === undefined || boot_id !== processes.bootId()) return false;
-  return processes.startOf(pid) === pid_start;
+  const start = processes.startOf(pid);
+  return start === "unknown" || start === pid_start;
 }
 
 /** Returns a record without the process it names. */

@@ -20,7 +20,8 @@ export function wholeNumber(
 
 /** Tells a refusal from a value. */
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === "object" && value !== null && "code" in value && "message" in value;
+  // Errors of the machine have a code too.
+  return typeof value === "object" && value !== null && !(value instanceof Error) && "code" in value && "message" in value;
 }
 
 /** Returns whether `name` is `true`; what is neither true nor false is refused, for somebody meant something by it. */

@@ -49,8 +49,13 @@ export class Reads {
   async page(session: Session, query: ReadQuery): Promise<Page | Refusal> {
     const range = rangeOf(session, query);
     const page = await this.#pageOf(session, range, query.filter, query.format);
-    if (isRefusal(page) || range.gap === undefined || page.gap !== undefined) return page;
-    return { ...page, gap: range.gap };
+    if (isRefusal(page) || range.gap === undefined) return page;
+    const { gap = range.gap } = page;
+    // More of the oldest went while they were read, or are damaged.
+    if (gap.from <= range.gap.to + 1) return { ...page, gap: { from: range.gap.from, to: gap.to } };
+    // A page tells of one gap: the other is the next one's.
+    const first = await this.#pageOf(session, { ...range, limit: 0 }, query.filter, query.format);
+    return isRefusal(first) ? first : { ...first, gap: range.gap };
   }
 
   /** Takes the memory of a page back: nobody looks at its entries any more. */

@@ -86,6 +86,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
     await ownLog.end("server shutdown");
     await withinMs(limits.drainMsMax, engine.drain());
     await closeNetwork(context, listening, app);
+    for (const shard of engine.shards) shard.stop();
     const areSynced = await Promise.all(pools.map((pool) => pool.close()));
     await Promise.all([query.close(), background.close()]);
     // A lock that is not released makes the next start look closer: nobody synced what a worker that died had written.
@@ -180,6 +181,8 @@ function startTimers({ engine, live, lifecycle }: RouteContext, settings: Settin
   const { clock } = engine;
   const lookAtDisk = () => {
     const disk = checkDisk(systemFiles, settings.dataDir, settings.diskLowWater);
+    // A directory that is gone, a disk that does not answer: batches fail by themselves, and it may come back.
+    if (isFailure(disk)) return engine.gate.setStorageTrouble(disk.message);
     const free = Math.floor(disk.freeBytes / 1024 / 1024);
     const mark = Math.floor(disk.lowWaterBytes / 1024 / 1024);
     engine.gate.setDiskLow(

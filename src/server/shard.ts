@@ -87,6 +87,7 @@ export class Shard {
   generation = 0;
   #deathsMs: number[] = [];
   isDown = false;
+  #isStopped = false;
   #syncWaiting: Batch[] = [];
   #syncOutcome = new Map<Batch, readonly [number, number, boolean]>();
   #syncRunning = false;
@@ -152,6 +153,11 @@ export class Shard {
     }
   }
 
+  /** Refuses what is not running yet and all that comes: the worker is about to end. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Resolves when nothing is queued, running or waiting for a sync. */
   idle(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
@@ -166,6 +172,7 @@ export class Shard {
     this.#dispatchPlanned = false;
     if (this.#inFlight.length > 0 || this.queuedCount === 0) return;
     if (this.isDown) return this.#refuseAll(this.#takeBatches(), downRefusal);
+    if (this.#isStopped) return this.#refuseAll(this.#takeBatches(), stoppedRefusal);
     const batches = this.#takeBatches();
     this.#inFlight = batches;
     this.#inFlightSinceMs = this.#clock.monotonicMs();
@@ -360,6 +367,7 @@ const downRefusal = refuse(
     retryAfterSeconds: 30,
   },
 );
+const stoppedRefusal = refuse("shutting_down", "The server is stopping: nothing was stored.", { retryAfterSeconds: 5 });
 const diedRefusal = refuse("storage_unavailable", "The worker died twice while it worked on this batch: it was not stored.", {
   retryAfterSeconds: 1,
 });

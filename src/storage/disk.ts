@@ -19,13 +19,17 @@ export interface DiskCheck {
 }
 
 /**
- * Compares the free space with the low-water mark.
+ * Compares the free space with the low-water mark, or says why the disk does not tell.
  * @param lowWaterBytes undefined: the larger of 512 MiB and 2 % of the disk; 0: never low.
  */
-export function checkDisk(files: FileLayer, dataDir: string, lowWaterBytes: number | undefined): DiskCheck {
-  const { freeBytes, totalBytes } = files.diskSpace(dataDir);
-  const mark = lowWaterBytes ?? Math.max(lowWaterSizeBytesMin, totalBytes * lowWaterShare);
-  return { freeBytes, totalBytes, lowWaterBytes: mark, isLow: freeBytes < mark };
+export function checkDisk(files: FileLayer, dataDir: string, lowWaterBytes: number | undefined): DiskCheck | StorageFailure {
+  try {
+    const { freeBytes, totalBytes } = files.diskSpace(dataDir);
+    const mark = lowWaterBytes ?? Math.max(lowWaterSizeBytesMin, totalBytes * lowWaterShare);
+    return { freeBytes, totalBytes, lowWaterBytes: mark, isLow: freeBytes < mark };
+  } catch (error) {
+    return failureOf("the data directory can not be looked at", error);
+  }
 }
 
 /** Writes and syncs a small file and removes it; returns why that failed, if it did. */

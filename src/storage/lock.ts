@@ -4,7 +4,7 @@
  * is the next one.
  */
 import { textOf, utf8 } from "../base/bytes.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, StorageRefusal } from "./failure.ts";
 import { replaceFile, tryReadFile, tryUnlink, withFile, writeWhole } from "./file-tools.ts";
 import { errorCodeOf, type FileLayer } from "./files.ts";
 import type { Processes } from "./processes.ts";
@@ -161,9 +161,12 @@ function heldBy(dataDir: string, pid: number): StorageFailure {
 }
 
 function recordOf(processes: Processes, claim: LockClaim, trust: Trust): LockRecord {
+  const start = processes.startOf(claim.pid) ?? 0;
+  // Without it the next server would take us for dead.
+  if (start === "unknown") throw new StorageRefusal(`when process ${claim.pid} was started can not be read`);
   return {
     pid: claim.pid,
-    start: processes.startOf(claim.pid) ?? 0,
+    start,
     boot_id: processes.bootId(),
     token: claim.token,
     synced_before_ms: trust.syncedBeforeMs,
@@ -179,7 +182,8 @@ function trustAfter(before: LockRecord | undefined, bootId: string, nowMs: numbe
 
 function isHeld(record: LockRecord, processes: Processes): boolean {
   if (record.released_ms !== undefined || record.boot_id !== processes.bootId()) return false;
-  return processes.startOf(record.pid) === record.start;
+  const start = processes.startOf(record.pid);
+  return start === "unknown" || start === record.start;
 }
 
 /** A lock file that power loss left empty is nobody's. */

@@ -5,8 +5,11 @@ import { errorCodeOf, type FileLayer } from "./files.ts";
 
 /** What is known of processes of this machine. */
 export interface Processes {
-  /** Clock ticks between boot and the start of process `pid`; undefined: there is no such process (or it is a zombie). */
-  startOf(pid: number): number | undefined;
+  /**
+   * Clock ticks between boot and the start of process `pid`; undefined: there is no such process (or it is a zombie);
+   * "unknown": it can not be looked at now, as when no more files can be opened.
+   */
+  startOf(pid: number): number | "unknown" | undefined;
   /** Changes with every boot; empty where the system does not tell. */
   bootId(): string;
 }
@@ -21,9 +24,9 @@ export function systemProcesses(files: FileLayer): Processes {
 }
 
 /** Field 22 of /proc/<pid>/stat; the name in field 2 may hold spaces and parentheses. */
-function startFromProc(files: FileLayer, pid: number): number | undefined {
+function startFromProc(files: FileLayer, pid: number): number | "unknown" | undefined {
   const text = readText(files, `/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
+  if (text === undefined) return takesSignals(pid) ? "unknown" : undefined;
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const state = fields[0];
   if (state === "Z" || state === "X") return undefined;

@@ -46,6 +46,20 @@ test("E1: a pid that nobody has when it is reported is dead from the start, whoe
   assert.deepEqual([late.record.end_reason, none.isActive], ["process exited", true]);
 });
 
+test("E1: a process that can't be looked at, because no file can be opened, is not taken for dead", async () => {
+  const machine = new Machine();
+  machine.processes.spawn(100);
+  const known = await machine.session({ pid: 100 });
+  machine.processes.isBlind = true;
+  const unseen = await machine.session({ pid: 100 });
+  await machine.advance(10 * minuteMs);
+  assert.deepEqual([known.isActive, unseen.isActive, unseen.record.pid], [true, true, undefined]);
+  machine.processes.isBlind = false;
+  machine.processes.kill(100);
+  await machine.advance(lookMs);
+  assert.deepEqual([known.record.end_reason, unseen.isActive], ["process exited", true]);
+});
+
 test("E1: a process of another boot is gone, also when pid and start time are the same", () => {
   const processes = new ProcessTable();
   processes.spawn(100);

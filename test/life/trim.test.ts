@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { isRefusal } from "#src/server/query-input.ts";
+import { parseReadQuery } from "#src/server/read-input.ts";
+import { Reads } from "#src/server/reads.ts";
+import type { Session } from "#src/server/session.ts";
 import { segmentSizeBytesOf, settingsSchema } from "#src/server/settings.ts";
 import { oldestOver } from "#src/server/trimmer.ts";
+import { segmentName } from "#src/storage/paths.ts";
+import type { SegmentInfo } from "#src/storage/types.ts";
+import type { Page } from "#src/wire/page.ts";
 import { failingFiles } from "../storage/failing-files.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
 import { Machine } from "./machine.ts";
@@ -19,6 +26,14 @@ async function grow(machine: Machine, session: Awaited<ReturnType<Machine["sessi
 
 function segmentFiles(machine: Machine, id: string): number {
   return machine.files.list(`data/sessions/${id}`).filter((name) => name.endsWith(".log")).length;
+}
+
+async function pageOf(machine: Machine, session: Session, text: string): Promise<Page> {
+  const query = parseReadQuery(new URLSearchParams(text), "");
+  assert.ok(!isRefusal(query));
+  const page = await new Reads(machine.engine).page(session, query);
+  assert.ok(!isRefusal(page), JSON.stringify(page));
+  return page;
 }
 
 test("E6: an active session over its limit loses its oldest segments, and its first entry moves on", async () => {
@@ -114,4 +129,26 @@ test("segments are small enough that a session's limit can be kept", () => {
   assert.equal(sizeOf({ sessionMaxBytes: "8MiB", segmentBytes: "100KiB" }), 100 * 1024);
   assert.equal(sizeOf({ sessionMaxBytes: "10KiB" }), 64 * 1024);
   assert.equal(sizeOf({ sessionMaxBytes: "2GiB" }), 64 * MiB);
+});
+
+test("a read from the start tells of all that is gone, also of files that go while it reads", async () => {
+  const machine = new Machine({ settings, segmentSizeBytes });
+  const session = await machine.session();
+  await grow(machine, session, 60);
+  const oldest = session.first;
+  const lose = (index: number): SegmentInfo => {
+    const segment = session.segments[index];
+    assert.ok(oldest > 1 && segment !== undefined);
+    machine.files.unlink(`data/sessions/${session.id}/${segmentName(segment.firstSeq, false)}`);
+    return segment;
+  };
+  // A text search reads the files, whatever is in memory.
+  const third = lose(2);
+  const before = await pageOf(machine, session, "cursor=0&q=nothing of this kind");
+  assert.deepEqual([before.gap, before.cursor, before.count], [{ from: 1, to: oldest - 1 }, oldest - 1, 0]);
+  const behind = await pageOf(machine, session, `cursor=${before.cursor}&q=nothing of this kind`);
+  assert.deepEqual([behind.gap, behind.cursor], [{ from: third.firstSeq, to: third.lastSeq }, session.head]);
+  const first = lose(0);
+  const page = await pageOf(machine, session, "cursor=0&q=entry&limit=1");
+  assert.deepEqual([page.gap, page.count, page.cursor], [{ from: 1, to: first.lastSeq }, 1, first.lastSeq + 1]);
 });

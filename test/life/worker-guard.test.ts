@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits } from "#src/config.ts";
 import { DeltaSource } from "#src/server/delta-source.ts";
+import { refusalAnswer } from "#src/server/exchange.ts";
 import { Live } from "#src/server/live.ts";
 import { createMetrics } from "#src/server/metrics.ts";
+import { isRefusal } from "#src/server/query-input.ts";
+import { parseReadQuery } from "#src/server/read-input.ts";
 import { Reads } from "#src/server/reads.ts";
 import { getReady, getStats } from "#src/server/routes-operations.ts";
 import type { Session } from "#src/server/session.ts";
@@ -145,4 +148,16 @@ test("E7: a job that takes longer than half a minute is reported as stuck, and w
   unstick();
   assert.deepEqual(await Promise.all([first, ...waiting]), [undefined, undefined, undefined, undefined]);
   assert.equal(shard.isStuck, false);
+});
+
+test("a read whose thread can not be started is refused as one of storage, whatever the error's code is", async () => {
+  const machine = new Machine();
+  const [session] = await twoShards(machine);
+  await machine.append(session, ["an entry"]);
+  machine.query.run = () => Promise.reject(Object.assign(new Error("EMFILE"), { code: "ERR_WORKER_INIT_FAILED" }));
+  const query = parseReadQuery(new URLSearchParams("cursor=0&q=entry"), "");
+  assert.ok(!isRefusal(query));
+  const refusal = await new Reads(machine.engine).page(session, query);
+  assert.ok(isRefusal(refusal));
+  assert.equal(refusalAnswer(refusal).status, 503);
 });

@@ -1,7 +1,7 @@
 /** A disk that runs full under load: batches are refused, nothing acknowledged is lost, reads go on, intake comes back. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -196,4 +196,18 @@ test("a server that can't even lock its full disk says so and goes; with room it
   assert.equal((await server.readAll(id))[0]?.message, "kept");
   await server.session({}, id);
   assert.equal((await server.append(id, [{ message: "on" }])).status, 200);
+});
+
+test("a server whose data directory is taken away says so and goes on; it takes batches where there is one again", async (t) => {
+  const server = await serverFor(t, { flags });
+  await server.session();
+  rmSync(server.dataDir, { recursive: true });
+  await until("the trouble", async () => (await server.call("GET", "/readyz")).status === 503);
+  const refused = await server.call("POST", `/sessions/${freshSessionId()}`, { body: {} });
+  assert.deepEqual([refused.status, refused.error.code], [503, "storage_unavailable"]);
+  mkdirSync(server.dataDir);
+  await server.ready();
+  const id = await server.session();
+  assert.equal((await server.append(id, [{ message: "on" }])).status, 200);
+  assert.equal((await server.readAll(id))[0]?.message, "on");
 });

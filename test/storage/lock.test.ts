@@ -99,3 +99,27 @@ test("this very process is found alive with its start time, and no process is fo
   assert.notEqual(processes.startOf(process.pid), undefined);
   assert.equal(processes.startOf(2 ** 22 + 1), undefined);
 });
+
+test("S1: where no file can be opened, a live process is not taken for dead, and no lock is taken without a start time", () => {
+  let isFull = false;
+  const crowded: FileLayer = {
+    ...files,
+    open: (path, mode) => {
+      if (isFull && path.startsWith("/proc/")) throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+      return files.open(path, mode);
+    },
+  };
+  const processes = systemProcesses(crowded);
+  isFull = true;
+  assert.equal(processes.startOf(process.pid), "unknown");
+  assert.equal(processes.startOf(2 ** 22 + 1), undefined);
+  withDataDir((dataDir) => {
+    const refused = lockOf(dataDir, processes, process.pid);
+    assert.ok(isFailure(refused) && refused.message.includes("start"));
+    isFull = false;
+    mustLock(dataDir, processes, process.pid);
+    isFull = true;
+    const held = lockOf(dataDir, processes, 1);
+    assert.ok(isFailure(held) && held.code === "ETAILRACE", "who asks is not known");
+  });
+});
