@@ -22,6 +22,7 @@ import { RingIndex } from "../handoff/ring.ts";
 import { IntakeSlab } from "../handoff/slab.ts";
 import type { SegmentInfo, SessionTail } from "../storage/types.ts";
 import { type Refusal, refuse } from "../wire/outcome.ts";
+import { GroupCommit } from "./group-commit.ts";
 import type { ResidentBlock, Session } from "./session.ts";
 
 /** One request's worth of work, from its complete arrival to its answer. */
@@ -88,9 +89,7 @@ export class Shard {
   #deathsMs: number[] = [];
   isDown = false;
   #isStopped = false;
-  #syncWaiting: Batch[] = [];
-  #syncOutcome = new Map<Batch, readonly [number, number, boolean]>();
-  #syncRunning = false;
+  readonly #commit: GroupCommit;
   restartCount = 0;
   jobCount = 0;
   batchCount = 0;
@@ -106,6 +105,13 @@ export class Shard {
     this.ring = new RingIndex(options.ringSizeBytes);
     this.#clock = options.clock;
     this.#events = options.events;
+    this.#commit = new GroupCommit({
+      sync: (slots) => must(this.#worker, "a shard is connected before it works").sync(slots),
+      settle: (batch, refusal, first, count, duplicate) => this.#settle(batch, refusal, first, count, duplicate),
+      handOver: (session, done) => this.#handOver(session, done),
+      onStorage: (refusal) => this.#events.onStorage(refusal),
+      onIdle: () => this.#next(),
+    });
   }
 
   connect(worker: ShardWorker): void {
@@ -165,7 +171,7 @@ export class Shard {
   }
 
   #isIdle(): boolean {
-    return this.queuedCount === 0 && this.#inFlight.length === 0 && this.#syncWaiting.length === 0 && !this.#syncRunning;
+    return this.queuedCount === 0 && this.#inFlight.length === 0 && this.#commit.isIdle;
   }
 
   #dispatch(): void {
@@ -259,7 +265,7 @@ export class Shard {
         isStorageTrouble = true;
         this.#events.onStorage(refusal);
       }
-      if (batch.synced && refusal === undefined) this.#waitForSync(batch, first, count, status === outcomeStatus.duplicate);
+      if (batch.synced && refusal === undefined) this.#commit.add(batch, first, count, status === outcomeStatus.duplicate);
       else this.#settle(batch, refusal, first, count, status === outcomeStatus.duplicate);
     }
     if (!isStorageTrouble && result.blockCount > 0) this.#events.onStorage(undefined);
@@ -326,37 +332,11 @@ export class Shard {
     else this.#refuseAll(batches, diedRefusal);
   }
 
-  /** Group commit: while one round of syncs runs, batches for the next one collect. */
-  #waitForSync(batch: Batch, first: number, count: number, duplicate: boolean): void {
-    this.#syncOutcome.set(batch, [first, count, duplicate]);
-    this.#syncWaiting.push(batch);
-    if (!this.#syncRunning) {
-      this.#syncRunning = true;
-      setImmediate(() => this.#syncRound());
-    }
-  }
-
-  #syncRound(): void {
-    const batches = this.#syncWaiting.splice(0);
-    const slots = [...new Set(batches.map((batch) => batch.session.slot))];
-    const done = (refusalOf: (batch: Batch) => Refusal | undefined) => {
-      for (const batch of batches) {
-        const [first, count, duplicate] = must(this.#syncOutcome.get(batch), "a waiting batch has its outcome");
-        this.#syncOutcome.delete(batch);
-        const refusal = refusalOf(batch);
-        if (refusal !== undefined) this.#events.onStorage(refusal);
-        this.#settle(batch, refusal, first, count, duplicate);
-      }
-      if (this.#syncWaiting.length > 0) return this.#syncRound();
-      this.#syncRunning = false;
-      this.#next();
-    };
-    must(this.#worker, "a shard is connected before it works")
-      .sync(slots)
-      .then(
-        (refusals) => done((batch) => refusals.get(batch.session.slot)),
-        () => done(() => syncLostRefusal),
-      );
+  /** Any item makes the worker of now take the session over; writing its record again changes nothing. */
+  #handOver(session: Session, done: () => void): void {
+    const nothing = { offset: 0, sizeBytes: 0, bodyKind: 0, encoding: 0, key: "", synced: false };
+    const receivedMs = this.#clock.nowMs();
+    this.enqueue({ ...nothing, kind: itemKind.record, session, receivedMs, document: session.record, settle: done });
   }
 }
 
@@ -371,14 +351,6 @@ const stoppedRefusal = refuse("shutting_down", "The server is stopping: nothing 
 const diedRefusal = refuse("storage_unavailable", "The worker died twice while it worked on this batch: it was not stored.", {
   retryAfterSeconds: 1,
 });
-const syncLostRefusal = refuse(
-  "storage_unavailable",
-  "The batch was written, but the worker died before it was synced: send it again.",
-  {
-    retryAfterSeconds: 1,
-  },
-);
-
 function writeItem(items: Float64Array, row: number, batch: Batch, extra: number): void {
   items[row + itemAt.kind] = batch.kind;
   items[row + itemAt.slot] = batch.session.slot;

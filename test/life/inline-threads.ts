@@ -8,7 +8,7 @@ import { isFailure } from "#src/storage/failure.ts";
 import type { FileLayer } from "#src/storage/files.ts";
 import { SegmentWriter } from "#src/storage/segment-writer.ts";
 import type { Refusal } from "#src/wire/outcome.ts";
-import { Ingest, type IngestJob, type IngestResult, refusalOf } from "#src/worker/ingest.ts";
+import { Ingest, type IngestJob, refusalOf } from "#src/worker/ingest.ts";
 import { filesOf } from "#src/worker/session-files.ts";
 
 /** Where workers write. */
@@ -27,6 +27,8 @@ export class InlineWorker implements ShardWorker {
   runningCount = 0;
   /** Jobs that it dies in, from the next one on. */
   deathCount = 0;
+  /** The same of syncs. */
+  syncDeathCount = 0;
   /** While set, jobs take until it resolves. */
   stuck: Promise<void> | undefined;
 
@@ -42,7 +44,10 @@ export class InlineWorker implements ShardWorker {
     try {
       await nextTurn();
       await this.stuck;
-      if (this.deathCount > 0) return this.#die();
+      if (this.deathCount > 0) {
+        this.deathCount--;
+        this.#die();
+      }
       return this.#ingest.run(job);
     } finally {
       this.runningCount--;
@@ -50,6 +55,10 @@ export class InlineWorker implements ShardWorker {
   }
 
   async sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
+    if (this.syncDeathCount > 0) {
+      this.syncDeathCount--;
+      this.#die();
+    }
     const slotOf = new Map(slots.map((slot) => [this.#ingest.idOf(slot), slot]));
     const refusals = new Map<number, Refusal>();
     for (const [id, failure] of await this.#writer.syncAll([...slotOf.keys()]))
@@ -57,8 +66,7 @@ export class InlineWorker implements ShardWorker {
     return refusals;
   }
 
-  #die(): IngestResult {
-    this.deathCount--;
+  #die(): never {
     [this.#writer, this.#ingest] = this.#newThread();
     throw new Error("the worker died");
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits } from "#src/config.ts";
+import { bodyEncoding, itemKind } from "#src/handoff/job.ts";
 import { DeltaSource } from "#src/server/delta-source.ts";
 import { refusalAnswer } from "#src/server/exchange.ts";
 import { Live } from "#src/server/live.ts";
@@ -10,6 +11,8 @@ import { parseReadQuery } from "#src/server/read-input.ts";
 import { Reads } from "#src/server/reads.ts";
 import { getReady, getStats } from "#src/server/routes-operations.ts";
 import type { Session } from "#src/server/session.ts";
+import { bodyKind } from "#src/wire/body-kind.ts";
+import type { Refusal } from "#src/wire/outcome.ts";
 import { Machine } from "./machine.ts";
 
 interface Stats {
@@ -160,4 +163,38 @@ test("a read whose thread can not be started is refused as one of storage, whate
   const refusal = await new Reads(machine.engine).page(session, query);
   assert.ok(isRefusal(refusal));
   assert.equal(refusalAnswer(refusal).status, 503);
+});
+
+/** Appends one entry that is answered when it is synced; resolves with the refusal. */
+function appendSynced(machine: Machine, session: Session, message: string): Promise<Refusal | undefined> {
+  const shard = machine.engine.shardOf(session);
+  const bytes = Buffer.from(JSON.stringify({ message }));
+  const offset = shard.slab.reserve(bytes.length);
+  shard.slab.bytes.set(bytes, offset);
+  return new Promise((settle) =>
+    shard.enqueue({
+      ...{ kind: itemKind.append, session, offset, sizeBytes: bytes.length, bodyKind: bodyKind.ndjson, key: "", synced: true },
+      ...{ encoding: bodyEncoding.identity, receivedMs: machine.clock.nowMs(), document: undefined, settle },
+    }),
+  );
+}
+
+test("a batch that was written when its worker died is synced by the next one, and answered only then", async () => {
+  const machine = new Machine();
+  const [session, other] = await twoShards(machine);
+  const [worker] = machine.workers;
+  assert.ok(worker !== undefined);
+  worker.syncDeathCount = 1;
+  const more = await machine.session();
+  const answers = [session, more, session, other].map((target, index) => appendSynced(machine, target, `synced ${index}`));
+  assert.deepEqual(await Promise.all(answers), [undefined, undefined, undefined, undefined]);
+  assert.deepEqual(machine.messages(session), ["synced 0", "synced 2"]);
+  assert.equal(statsOf(machine).shards[0]?.["restarts"], 1);
+  // Twice in the same batch is no accident: it is told, and the shard goes on.
+  worker.syncDeathCount = 2;
+  const lost = await appendSynced(machine, session, "not synced");
+  assert.deepEqual([lost?.code, lost?.message.includes("was written")], ["storage_unavailable", true]);
+  assert.equal(await appendSynced(machine, session, "synced again"), undefined);
+  await machine.engine.drain();
+  assert.deepEqual(machine.messages(session).slice(2), ["not synced", "synced again"]);
 });
