@@ -58,6 +58,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const raw = { ...(typeof config === "string" ? readConfig(config) : {}), ...settingsFromEnvironment(process.env), ...given };
   const parsed = parseSettings(raw);
   if ("problems" in parsed) throw new UsageError(`wrong settings:\n  ${parsed.problems.join("\n  ")}`);
+  // From here on: a start that is told to stop stops cleanly too, when it is done.
+  const signalled = firstSignal();
   let server: Awaited<ReturnType<typeof startServer>>;
   try {
     server = await startServer(parsed.settings);
@@ -66,8 +68,7 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     throw error;
   }
   process.stdout.write(`tailrace listening on ${server.url}\n`);
-  const signal = await firstSignal();
-  await server.stop(signal);
+  await server.stop(await signalled);
   process.exit(0);
 }
 

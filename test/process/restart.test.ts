@@ -1,8 +1,10 @@
 /** Starting and stopping: what was there is there again, what was under way is finished or refused. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -243,4 +245,34 @@ test("a session whose session.json is lost or broken keeps its entries", async (
     );
     assert.equal((await get(server, id)).end_reason, "server restart");
   }
+});
+
+test("a server that is told to stop while it starts stops cleanly when it has", async (t) => {
+  const server = await serverFor(t);
+  const id = await server.session();
+  await server.append(id, [{ message: "kept" }]);
+  await server.kill();
+  const starting = server.start().catch(() => undefined);
+  await until("its first words", () => server.log.includes("The last server stopped without letting go"));
+  server.signal("SIGTERM");
+  assert.equal(await server.exited(), 0);
+  await starting;
+  await server.start();
+  assert.ok(!server.log.slice(server.log.lastIndexOf("The server stops")).includes("without letting go"), "the lock was let go");
+  assert.equal((await server.readAll(id))[0]?.message, "kept");
+});
+
+test("npm start passes SIGTERM on to the server", async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), "tailrace-npm-"));
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const npm = spawn("npm", ["start", "--silent", "--", "--port", "0", "--data-dir", dataDir], { cwd: root });
+  t.after(() => npm.kill("SIGKILL"));
+  const exited = once(npm, "exit");
+  const [line] = (await inTime("the server's first line", once(npm.stdout.setEncoding("utf8"), "data"))) as [string];
+  assert.match(line, /^tailrace listening on /);
+  npm.kill("SIGTERM");
+  assert.deepEqual(await inTime("npm's end", exited), [0, null]);
+  const lock = JSON.parse(readFileSync(join(dataDir, "lock"), "utf8")) as { released_ms?: number };
+  assert.equal(typeof lock.released_ms, "number", "the server went before npm did, and cleanly");
 });
