@@ -54,6 +54,7 @@ export class Reads {
     // More of the oldest went while they were read, or are damaged.
     if (gap.from <= range.gap.to + 1) return { ...page, gap: { from: range.gap.from, to: gap.to } };
     // A page tells of one gap: the other is the next one's.
+    this.release(page);
     const first = await this.#pageOf(session, { ...range, limit: 0 }, query.filter, query.format);
     return isRefusal(first) ? first : { ...first, gap: range.gap };
   }
