@@ -116,7 +116,7 @@ function upgradeRefusal({ engine, live }: SocketContext, guard: HostGuard, reque
   if (!/(^|,)\s*upgrade\s*(,|$)/i.test(request.getHeader("connection"))) return notAnUpgrade;
   if (request.getHeader("sec-websocket-version") !== protocolVersion) return wrongVersion;
   if (!/^[A-Za-z0-9+/]{22}==$/.test(request.getHeader("sec-websocket-key"))) return notAnUpgrade;
-  if (!guard.isGoodOrigin(request.getHeader("origin"))) return forbiddenOrigin;
+  if (!guard.isGoodOrigin(request.getHeader("origin"), request.getHeader("host"))) return forbiddenOrigin;
   if (live.connections.socketCount >= limits.socketCountMax) return tooManySockets;
   return engine.gate.isStopping ? engine.gate.intakeRefusal : undefined;
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { HostGuard } from "#src/server/hosts.ts";
 import type { LogPage, SessionList } from "#src/wire/api.ts";
 import { freshSessionId } from "../harness/random.ts";
 import { serverFor, sharedServer } from "../harness/server.ts";
@@ -91,6 +92,22 @@ test("hosts: the bound address and localhost on any port are served, also throug
     "a b",
   ])
     assert.equal(await status(host), 403, host);
+});
+
+test("hosts: a server on every address of its machine is reached by address, and by a page of the same address", () => {
+  for (const bound of ["0.0.0.0", "::"]) {
+    const guard = new HostGuard(bound, ["logs.example"], []);
+    for (const host of ["10.0.0.1:7420", "192.168.1.7", "[fd00::2]:7420", "localhost", "logs.example"])
+      assert.ok(guard.isGoodHost(host), host);
+    for (const host of ["evil.example", "10.0.0.1.evil.example", "1.2.3", "", "::1", "10.0.0.1:7420:1"])
+      assert.ok(!guard.isGoodHost(host), host);
+    assert.ok(guard.isGoodOrigin("http://10.0.0.1:7420", "10.0.0.1:7420"));
+    assert.ok(guard.isGoodOrigin("http://[fd00::2]:7420", "[FD00::2]:7420"));
+    assert.ok(!guard.isGoodOrigin("http://10.0.0.2:7420", "10.0.0.1:7420"));
+    assert.ok(!guard.isGoodOrigin("http://evil.example", "10.0.0.1:7420"));
+  }
+  const loopback = new HostGuard("127.0.0.1", [], []);
+  assert.deepEqual([loopback.isGoodHost("10.0.0.1"), loopback.isGoodOrigin("http://10.0.0.1", "10.0.0.1")], [false, false]);
 });
 
 test("with 256 descriptors a server keeps many more sessions, all written, read and there after a restart", async (t) => {
