@@ -4,7 +4,16 @@ import { type Refusal, refuse } from "../wire/outcome.ts";
 import type { Engine, EngineListener } from "./engine.ts";
 import { sessionNotFound } from "./intake.ts";
 import { isRefusal } from "./query-input.ts";
-import { afterClaim, type Confirmation, claimRefusal, confirm, newReader, type ReaderRecord, readerNow } from "./readers.ts";
+import {
+  afterClaim,
+  type Confirmation,
+  claimRefusal,
+  confirm,
+  newReader,
+  type ReaderRecord,
+  readerNow,
+  readersOf,
+} from "./readers.ts";
 import { noFilter, type Reads } from "./reads.ts";
 import type { Session } from "./session.ts";
 import type { Waits } from "./waits.ts";
@@ -22,17 +31,26 @@ export class ReaderBooks implements EngineListener {
     engine.listeners.add(this);
   }
 
-  /** Returns the readers of a session. */
-  of(session: Session): Promise<ReaderBook> {
-    let book = this.#books.get(session);
-    if (book === undefined) {
-      book = this.#engine.query
-        .run<readonly ReaderRecord[]>("readers", session.id)
-        .then((records) => new ReaderBook(this.#engine, this.#reads, this.#waits, session, records));
-      this.#books.set(session, book);
-      // A failed load is tried again by the next request.
-      book.catch(() => this.#books.delete(session));
-    }
+  /** Returns the readers of a session, or why their file can't be read. */
+  of(session: Session): Promise<ReaderBook | Refusal> {
+    const book = this.#books.get(session) ?? this.#load(session);
+    return book.catch((error: Error) => {
+      // The next request tries again.
+      this.#books.delete(session);
+      this.#engine.log.error({ err: error, session: session.id }, "The readers of a session could not be read");
+      return refuse("storage_unavailable", `The session's readers could not be read: ${error.message}`, { retryAfterSeconds: 1 });
+    });
+  }
+
+  #load(session: Session): Promise<ReaderBook> {
+    const engine = this.#engine;
+    const book = engine.query.run<unknown>("readers", session.id).then((stored) => {
+      const records = readersOf(stored);
+      const lostCount = Array.isArray(stored) ? stored.length - records.length : 1;
+      if (lostCount > 0) engine.log.error({ session: session.id }, "Readers of a session are damaged: they are left out");
+      return new ReaderBook(engine, this.#reads, this.#waits, session, records);
+    });
+    this.#books.set(session, book);
     return book;
   }
 

@@ -18,6 +18,9 @@ export interface ReaderRecord {
   readonly isStalled: boolean;
 }
 
+/** The latest time that a Date holds. */
+const dateMsMax = 8.64e15;
+
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Returns whether `name` may name a reader. */
@@ -28,6 +31,28 @@ export function isReaderName(name: string): boolean {
 /** A reader at `cursor` with nothing handed out. */
 export function newReader(name: string, cursor: number): ReaderRecord {
   return { name, cursor, attempts: 0, lease: undefined, isStalled: false };
+}
+
+/** Returns the readers that a file holds, as far as they can be used. */
+export function readersOf(stored: unknown): ReaderRecord[] {
+  return Array.isArray(stored) ? stored.filter(isReader) : [];
+}
+
+function isReader(value: unknown): value is ReaderRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, cursor, attempts, lease, isStalled } = value as { readonly [Key in keyof ReaderRecord]: unknown };
+  if (typeof name !== "string" || !isReaderName(name) || typeof isStalled !== "boolean") return false;
+  return isWhole(cursor) && isWhole(attempts) && (lease === undefined || isLease(lease));
+}
+
+function isLease(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { from, to, untilMs } = value as { readonly [Key in keyof NonNullable<ReaderRecord["lease"]>]: unknown };
+  return isWhole(from) && isWhole(to) && isWhole(untilMs) && untilMs <= dateMsMax;
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** The reader as it is now that time has gone on: a lease whose time is over returns, and the last of them stalls it. */

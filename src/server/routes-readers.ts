@@ -27,6 +27,7 @@ export async function listReaders({ engine, books }: ReaderContext, exchange: Ex
   const session = sessionOf(engine, exchange);
   if (isRefusal(session)) return refusalAnswer(session);
   const book = await books.of(session);
+  if (isRefusal(book)) return refusalAnswer(book);
   const readers = [...book.all()].map((reader) => readerObject(reader, session.head, engine.clock.nowMs()));
   return jsonAnswer({ readers });
 }
@@ -96,7 +97,8 @@ async function targetOf({ engine, books }: ReaderContext, exchange: Exchange): P
   if (isRefusal(session)) return session;
   const name = exchange.parameters[1] ?? "";
   if (!isReaderName(name)) return refuse("invalid_query", "A reader's name is 1 to 64 of A-Z a-z 0-9 . _ -.");
-  return { session, book: await books.of(session), name };
+  const book = await books.of(session);
+  return isRefusal(book) ? book : { session, book, name };
 }
 
 function shown({ engine }: ReaderContext, { session }: Target, reader: ReaderRecord | Refusal): Answer {

@@ -60,21 +60,32 @@ export function closeQuietly(files: FileLayer, descriptor: number): void {
   }
 }
 
-/** Returns the content of a small file, or undefined when there is none. Also reads files of /proc, which have no size. */
-export function tryReadFile(files: FileLayer, path: string): OwnedBytes | undefined {
+/** No small file of ours comes near this; what does is something else under its name. */
+const smallFileSizeBytesMax = 16 * 1024 * 1024;
+
+/**
+ * Returns the content of a small file, or undefined when there is none. Also reads files of /proc, which have no size.
+ * One over `sizeBytesMax` fails with EFBIG.
+ */
+export function tryReadFile(
+  files: FileLayer,
+  path: string,
+  sizeBytesMax: number = smallFileSizeBytesMax,
+): OwnedBytes | undefined {
   try {
-    return withFile(files, path, "read", (descriptor) => readToEnd(files, descriptor));
+    return withFile(files, path, "read", (descriptor) => readToEnd(files, descriptor, sizeBytesMax));
   } catch (error) {
     if (errorCodeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-function readToEnd(files: FileLayer, descriptor: number): OwnedBytes {
-  let content = new Uint8Array(Math.max(4096, files.sizeOf(descriptor) + 1));
+function readToEnd(files: FileLayer, descriptor: number, sizeBytesMax: number): OwnedBytes {
+  let content = new Uint8Array(Math.max(4096, Math.min(files.sizeOf(descriptor), sizeBytesMax) + 1));
   let length = 0;
   for (;;) {
     length += readWhole(files, descriptor, content, length, content.length - length, length);
+    if (length > sizeBytesMax) throw Object.assign(new Error(`EFBIG: it is over ${sizeBytesMax} bytes`), { code: "EFBIG" });
     if (length < content.length) return content.slice(0, length);
     const grown = new Uint8Array(content.length * 2);
     grown.set(content);

@@ -19,13 +19,13 @@ export function writeReaders(files: FileLayer, dataDir: string, id: SessionId, c
   }
 }
 
-/** Returns what was written last, or undefined when there is nothing that can be read. */
+/** Returns what was written last; undefined when nothing was, null when it is damaged. Throws a file error. */
 export function readReaders(files: FileLayer, dataDir: string, id: SessionId): unknown {
   const bytes = tryReadFile(files, `${sessionDirectory(dataDir, id)}/${readersFileName}`);
   if (bytes === undefined) return undefined;
   try {
     return JSON.parse(textOf(bytes));
   } catch {
-    return undefined;
+    return null;
   }
 }

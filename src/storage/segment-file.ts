@@ -47,8 +47,7 @@ export function readSegmentKey(
   ) {
     return { firstSeq, saltLow, saltHigh, headerCrc: crcUnknown };
   }
-  const sidecarBytes = tryReadFile(files, `${directory}/${sidecarName(firstSeq)}`);
-  const sidecar = sidecarBytes === undefined ? undefined : tryDecodeSidecar(sidecarBytes);
+  const sidecar = tryReadSidecarFile(files, directory, firstSeq);
   if (sidecar === undefined) return "damaged";
   return { firstSeq, saltLow: sidecar.saltLow, saltHigh: sidecar.saltHigh, headerCrc: crcUnknown };
 }
@@ -133,6 +132,22 @@ function copyKeys(window: FileWindow, walk: BlockWalk, target: ByteColumn): void
   if (offset >= 0) target.append(window.bytes, offset, offset + sizeBytes);
 }
 
+/** The keys of a segment that is nothing but keys take less. */
+const sidecarSizeBytesMax = 512 * 1024 * 1024;
+/** What is no file, or no file of ours, is no sidecar; readers do without one. */
+const foreignCodes = new Set(["EISDIR", "EFBIG", "ELOOP"]);
+
+/** Returns what the sidecar of the segment says, if there is one that can be used. */
+export function tryReadSidecarFile(files: FileLayer, directory: string, firstSeq: number): Sidecar | undefined {
+  try {
+    const bytes = tryReadFile(files, `${directory}/${sidecarName(firstSeq)}`, sidecarSizeBytesMax);
+    return bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+  } catch (error) {
+    if (foreignCodes.has(errorCodeOf(error))) return undefined;
+    throw error;
+  }
+}
+
 /** Returns the sidecar of a segment if there is one and it describes exactly this segment. */
 export function tryReadSidecar(
   files: FileLayer,
@@ -140,16 +155,14 @@ export function tryReadSidecar(
   key: SegmentKey,
   segmentSizeBytes: number,
 ): Sidecar | undefined {
-  const bytes = tryReadFile(files, `${directory}/${sidecarName(key.firstSeq)}`);
-  const sidecar = bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+  const sidecar = tryReadSidecarFile(files, directory, key.firstSeq);
   if (sidecar?.saltLow !== key.saltLow || sidecar.saltHigh !== key.saltHigh) return undefined;
   return sidecar.segmentSizeBytes === segmentSizeBytes ? sidecar : undefined;
 }
 
 /** Returns the seq of the last entry that the segment had when it was closed, if a sidecar of it tells. */
 export function tryReadClosedSeq(files: FileLayer, directory: string, key: SegmentKey): number | undefined {
-  const bytes = tryReadFile(files, `${directory}/${sidecarName(key.firstSeq)}`);
-  const sidecar = bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+  const sidecar = tryReadSidecarFile(files, directory, key.firstSeq);
   return sidecar?.saltLow === key.saltLow && sidecar.saltHigh === key.saltHigh ? sidecar.lastSeq : undefined;
 }
 

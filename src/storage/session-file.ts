@@ -56,17 +56,8 @@ export function readSessionRecord(
   }
 }
 
-const optionalTexts = [
-  "appname",
-  "mode",
-  "platform",
-  "boot_id",
-  "jobid",
-  "archived_at",
-  "restored_at",
-  "end_reason",
-  "ended_at",
-] as const;
+const optionalTexts = ["appname", "mode", "platform", "boot_id", "jobid", "end_reason"] as const;
+const optionalTimes = ["archived_at", "restored_at", "ended_at"] as const;
 const optionalNumbers = ["pid", "pid_start", "original_bytes", "archived_bytes"] as const;
 
 function tryParseRecord(text: string, id: SessionId): SessionRecord | undefined {
@@ -82,6 +73,10 @@ function tryParseRecord(text: string, id: SessionId): SessionRecord | undefined 
     if (typeof value[name] !== "string" || Number.isNaN(Date.parse(value[name]))) return undefined;
   }
   for (const name of optionalTexts) if ((value[name] ?? null) !== null && typeof value[name] !== "string") return undefined;
+  for (const name of optionalTimes) {
+    const time = value[name] ?? null;
+    if (time !== null && (typeof time !== "string" || Number.isNaN(Date.parse(time)))) return undefined;
+  }
   for (const name of optionalNumbers) if ((value[name] ?? null) !== null && typeof value[name] !== "number") return undefined;
   const parent = value["parent_session_id"];
   if (parent !== undefined && (typeof parent !== "string" || tryParseSessionId(parent) === undefined)) return undefined;

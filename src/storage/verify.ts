@@ -4,7 +4,7 @@ import type { SessionId } from "../base/ids.ts";
 import { blockFault } from "../record/block-header.ts";
 import { BlockView } from "../record/scan.hot.ts";
 import { failureOf } from "./failure.ts";
-import { tryReadFile, withFile } from "./file-tools.ts";
+import { withFile } from "./file-tools.ts";
 import { FileWindow } from "./file-window.ts";
 import type { FileLayer } from "./files.ts";
 import { BlockInflater, isCompressed } from "./inflate.ts";
@@ -20,8 +20,7 @@ import {
   tryParseSegmentName,
   tryParseSessionDirectory,
 } from "./paths.ts";
-import { readSegmentKey, type SegmentKey, tryReadClosedSeq, walkSegment } from "./segment-file.ts";
-import { tryDecodeSidecar } from "./segment-index.ts";
+import { readSegmentKey, type SegmentKey, tryReadClosedSeq, tryReadSidecarFile, walkSegment } from "./segment-file.ts";
 import { readSessionRecord } from "./session-file.ts";
 
 /** What a check found. */
@@ -223,8 +222,7 @@ class Verifier {
 
   #checkSidecar(session: SessionFiles, segment: SegmentFile, key: SegmentKey): void {
     const path = `${session.directory}/${sidecarName(segment.firstSeq)}`;
-    const bytes = tryReadFile(this.#files, path);
-    const sidecar = bytes === undefined ? undefined : tryDecodeSidecar(bytes);
+    const sidecar = tryReadSidecarFile(this.#files, session.directory, segment.firstSeq);
     if (sidecar?.saltLow === key.saltLow && sidecar.segmentSizeBytes === segment.sizeBytes) return;
     this.report.notes.push(`${path} does not describe its segment; readers do without it`);
   }

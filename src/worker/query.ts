@@ -69,9 +69,10 @@ export class QueryTasks {
     return task.ids.map((id) => ({ ...recoverSession(this.#files, this.#dataDir, id, task.trust), id }));
   }
 
-  /** The durable readers of a session. */
+  /** The durable readers of a session as they are stored; null: they are damaged. */
   readers(id: SessionId): unknown {
-    return readReaders(this.#files, this.#dataDir, id) ?? [];
+    const readers = readReaders(this.#files, this.#dataDir, id);
+    return readers === undefined ? [] : readers;
   }
 
   /** One page of entries, filtered and formatted, in the task's memory. A long scan answers with what it has. */

@@ -29,7 +29,9 @@ interface Bench {
 }
 
 async function opened(machine: LiveMachine, session: Session): Promise<Bench> {
-  return { machine, session, book: await machine.books.of(session) };
+  const book = await machine.books.of(session);
+  assert.ok(!isRefusal(book));
+  return { machine, session, book };
 }
 
 /** The same data directory under a new server; what was not on disk is gone. */

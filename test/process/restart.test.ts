@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { sidecarName } from "#src/storage/paths.ts";
 import type { EntryObject, LogPage, ReaderObject, SessionList, SessionObject } from "#src/wire/api.ts";
 import { History } from "../harness/history.ts";
 import { LiveSocket } from "../harness/live-socket.ts";
@@ -244,6 +245,50 @@ test("a session whose session.json is lost or broken keeps its entries", async (
       ["kept", "Session ended: server restart"],
     );
     assert.equal((await get(server, id)).end_reason, "server restart");
+  }
+});
+
+test("what lies under the name of a small file and is none stops no start and hides no entry", async (t) => {
+  const server = await serverFor(t, { flags: ["--log-level", "fatal", "--segment-bytes", "4KiB"] });
+  const cases: Record<string, (directory: string) => void> = {
+    "session.json of a terabyte": (directory) => truncateSync(join(directory, "session.json"), 2 ** 40),
+    "session.json over 2 GiB": (directory) => truncateSync(join(directory, "session.json"), 2 ** 31 + 5),
+    "session.json without times": (directory) => {
+      const path = join(directory, "session.json");
+      writeFileSync(path, readFileSync(path, "utf8").replace(/"ended_at": null/, '"ended_at": "yesterday"'));
+    },
+    "sidecars of a terabyte": (directory) => truncateSync(join(directory, sidecarName(1)), 2 ** 40),
+    "a directory for a sidecar": (directory) => {
+      rmSync(join(directory, sidecarName(1)));
+      mkdirSync(join(directory, sidecarName(1)));
+    },
+    "readers.json of something else": (directory) => writeFileSync(join(directory, "readers.json"), "-1"),
+    "readers.json with half a reader": (directory) =>
+      writeFileSync(join(directory, "readers.json"), '[{"name":"a","cursor":1e308,"lease":null}]'),
+    "a directory for readers.json": (directory) => {
+      rmSync(join(directory, "readers.json"));
+      mkdirSync(join(directory, "readers.json"));
+    },
+  };
+  const entries = Array.from({ length: 20 }, (_, index) => ({ message: `entry ${index}`, fields: { padding: "x".repeat(300) } }));
+  const ids = new Map<string, string>();
+  for (const name of Object.keys(cases)) {
+    const id = await server.session();
+    ids.set(name, id);
+    for (let batch = 0; batch < 2; batch++) assert.equal((await server.append(id, entries)).status, 200);
+    await server.call("PUT", `/sessions/${id}/readers/r`, { body: { cursor: 3 } });
+  }
+  await server.stop();
+  for (const [name, id] of ids) cases[name]?.(join(server.dataDir, "sessions", id));
+  await server.start();
+  for (const [name, id] of ids) {
+    const read = await server.readAll(id);
+    assert.deepEqual([read.length, read[0]?.seq, read.at(-1)?.message], [41, 1, "Session ended: server restart"], name);
+    const readers = await server.call("GET", `/sessions/${id}/readers`);
+    if (name === "a directory for readers.json") assert.equal(readers.error.code, "storage_unavailable");
+    else assert.equal(readers.json<{ readers: unknown[] }>().readers.length, name.startsWith("readers") ? 0 : 1, name);
+    assert.equal((await server.call("POST", `/sessions/${id}`, { body: {} })).status, 200, name);
+    assert.equal((await server.append(id, [{ message: "on" }])).json<{ first: number }>().first, 43, name);
   }
 });
 
