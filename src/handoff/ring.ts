@@ -46,13 +46,12 @@ export class RingWriter {
   }
 }
 
-/** One resident block; `owner` is told when it leaves memory. */
+/** One resident block. */
 export interface RingBlock {
   readonly position: number;
   readonly sizeBytes: number;
-  readonly owner: { dropOldestResident(block: RingBlock): void };
-  /** Its owner no longer wants it: the bytes are free as soon as it is the oldest. */
-  dropped: boolean;
+  /** Told when it leaves memory. Undefined: nobody wants it any more, its bytes are free as soon as it is the oldest. */
+  owner: { dropOldestResident(block: RingBlock): void } | undefined;
 }
 
 /** The main thread's side: which blocks are resident, oldest first, and what may be overwritten. */
@@ -110,7 +109,7 @@ export class RingIndex {
   #evictOldest(): void {
     const block = this.#blocks[this.#oldestIndex++];
     assert(block !== undefined, "there is a block to evict");
-    if (!block.dropped) block.owner.dropOldestResident(block);
+    block.owner?.dropOldestResident(block);
     // Amortised: the consumed front is cut away when it is the larger half.
     if (this.#oldestIndex > 1024 && this.#oldestIndex * 2 > this.#blocks.length) {
       this.#blocks = this.#blocks.slice(this.#oldestIndex);

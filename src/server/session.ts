@@ -159,7 +159,7 @@ export class Session {
   /** Everything of the session leaves memory. */
   dropResident(): void {
     for (let index = this.#residentFrom; index < this.#resident.length; index++)
-      (this.#resident[index] as ResidentBlock).dropped = true;
+      (this.#resident[index] as ResidentBlock).owner = undefined;
     this.#resident = [];
     this.#residentFrom = 0;
     this.#residentEntryCount = 0;
@@ -171,7 +171,7 @@ export class Session {
     while (this.residentCount > 1) {
       const oldest = this.#resident[this.#residentFrom] as ResidentBlock;
       if (this.#residentEntryCount - oldest.count < limits.residentEntryCountMax) break;
-      oldest.dropped = true;
+      oldest.owner = undefined;
       this.#forgetOldest();
     }
   }

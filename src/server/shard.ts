@@ -294,7 +294,7 @@ export class Shard {
       let resident: ResidentBlock | undefined;
       if (position >= 0) {
         const { firstSeq, count } = block;
-        resident = { position, sizeBytes: word(blockWordAt.sizeBytes), owner: session, dropped: false, firstSeq, count };
+        resident = { position, sizeBytes: word(blockWordAt.sizeBytes), owner: session, firstSeq, count };
         this.ring.publish(resident);
       }
       session.publish(block, resident);

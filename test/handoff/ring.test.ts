@@ -31,7 +31,7 @@ test("H2: what is resident reads back as it was written, through wrap and evicti
           stamp = (stamp + 1) % 251;
           const position = writer.put(new Uint8Array(sizeBytes).fill(stamp));
           if (position < 0) continue;
-          written.push({ position, sizeBytes, owner, dropped: false, stamp });
+          written.push({ position, sizeBytes, owner, stamp });
         }
         for (const block of written) {
           index.publish(block);

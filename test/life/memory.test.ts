@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { limits } from "#src/config.ts";
 import type { Session } from "#src/server/session.ts";
+import { nextTurn } from "./inline-threads.ts";
 import { Machine } from "./machine.ts";
 
 /** A ring takes at least what one small job is granted. */
@@ -45,4 +48,28 @@ test("E9: of each session the newest entries stay in memory, without a hole and 
     `${kept(many)}`,
   );
   assert.equal(kept(few), 500);
+});
+
+/** Makes sessions, appends to each, ends and removes them; returns what may tell whether they are still held. */
+async function removedSessions(machine: Machine, count: number): Promise<WeakRef<Session>[]> {
+  const held: WeakRef<Session>[] = [];
+  for (let index = 0; index < count; index++) {
+    const session = await machine.endedSession();
+    assert.equal(await machine.engine.purge(session), undefined);
+    held.push(new WeakRef(session));
+  }
+  await machine.settle();
+  return held;
+}
+
+test("a session that was removed is not held any more, though its blocks lie in the ring until their turn comes", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const machine = new Machine();
+  const held = await removedSessions(machine, 20);
+  await nextTurn();
+  collect();
+  // The last one may still lie on a stack.
+  assert.ok(held.filter((session) => session.deref() !== undefined).length <= 1);
+  assert.ok(machine.engine.shards.some((shard) => shard.ring.blockCount > 0));
 });
