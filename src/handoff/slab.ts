@@ -98,10 +98,19 @@ export class IntakeSlab {
 
   #reserveRun(sizeBytes: number): number {
     const count = pagesOf(sizeBytes);
-    const first = this.#findRun(count);
+    let first = this.#findRun(count);
+    if (first < 0 && this.#closeEmpty()) first = this.#findRun(count);
     if (first < 0) return -1;
     for (let page = first; page < first + count; page++) this.#enter(page);
     return first * pageSizeBytes;
+  }
+
+  /** Gives up the open page when no body is in it: it may be all that stands between a large body and its room. */
+  #closeEmpty(): boolean {
+    if (this.#openPage < 0 || this.#users[this.#openPage] !== 1) return false;
+    this.#leave(this.#openPage);
+    this.#openPage = -1;
+    return true;
   }
 
   #enter(page: number): void {

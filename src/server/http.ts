@@ -124,7 +124,13 @@ export function listen(app: TemplatedApp, host: string, port: number): Promise<L
       done: (socket: uWS.us_listen_socket | false) => void,
     ) => void;
     listenOn(host, port, exclusivePort, (socket) => {
-      if (!socket) return resolve(refuse("storage_unavailable", `Port ${port} on ${host} is taken: choose another with --port.`));
+      if (!socket)
+        return resolve(
+          refuse(
+            "storage_unavailable",
+            `Port ${port} on ${host} is taken, or that is no address of this machine: choose with --port and --host.`,
+          ),
+        );
       resolve({ port: uWS.us_socket_local_port(socket), close: () => uWS.us_listen_socket_close(socket) });
     });
   });

@@ -29,7 +29,7 @@ import { Reads } from "./reads.ts";
 import { endLeftovers, recoverSessions } from "./recovery.ts";
 import { addIntake, type RouteContext, routesOf } from "./routes.ts";
 import { SessionsFeed } from "./sessions-feed.ts";
-import { decodeLimitsOf, type Settings, segmentSizeBytesOf } from "./settings.ts";
+import { decodeLimitsOf, type Settings, segmentSizeBytesOf, slabSizeBytesOf } from "./settings.ts";
 import { addSocketRoute } from "./socket-server.ts";
 import { Waits } from "./waits.ts";
 
@@ -60,7 +60,7 @@ export async function startServer(settings: Settings, clock: Clock = systemClock
   const onThreadError = (error: Error) => log.error({ err: error }, "A thread that works on files failed");
   const query = TaskPool.query({ dataDir }, limits.queryThreadCount, onThreadError);
   const background = TaskPool.background({ dataDir }, limits.backgroundThreadCount, onThreadError);
-  const sizes = { shardCount: settings.workers, slabSizeBytes: settings.slabBytes, ringSizeBytes: settings.arenaBytes };
+  const sizes = { shardCount: settings.workers, slabSizeBytes: slabSizeBytesOf(settings), ringSizeBytes: settings.arenaBytes };
   const engine = new Engine({ ...sizes, clock, log, query, background, processes: systemProcesses(systemFiles) });
   const pools = startShards(engine, settings, log);
   await recoverSessions(engine, lock.trust);

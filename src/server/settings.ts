@@ -10,6 +10,10 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
+/** A KiB for each of the most workers that there can be. */
+const arenaSizeBytesMin = 64 * KiB;
+/** What a block can hold of a body that is all text. */
+const bodyLimitMax = 128 * MiB;
 /** Estimates: beyond, one entry would take what is meant for many, and rendering it time that others wait for. */
 const entryLimitMax = MiB;
 const fieldLimitMax = 4096;
@@ -52,11 +56,11 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .max(64)
     .default(Math.max(2, Math.min(8, availableParallelism() - 1))),
-  arenaBytes: size.default(256 * MiB),
+  arenaBytes: size.pipe(z.number().min(arenaSizeBytesMin)).default(256 * MiB),
   /** Memory that bodies wait in between arrival and answer, all shards together. */
   slabBytes: size.default(128 * MiB),
   segmentBytes: size.default(64 * MiB),
-  bodyLimit: size.default(16 * MiB),
+  bodyLimit: size.pipe(z.number().min(1).max(bodyLimitMax)).default(16 * MiB),
   /** Of what one batch may hold. A block holds its text and fields; what reads a log gives every entry room. */
   inflatedLimit: size
     .pipe(
@@ -74,7 +78,7 @@ export const settingsSchema = z.strictObject({
   idleTimeout: durationOrOff.default(0),
   livenessInterval: durationOrOff.default(30_000),
   retainAge: durationOrOff.default(365 * 86_400_000),
-  retainCount: z.coerce.number().int().min(0).default(10_000),
+  retainCount: z.preprocess((value) => (value === "off" ? 0 : value), z.coerce.number().int().min(0)).default(10_000),
   retainBytes: sizeOrOff.default(10 * GiB),
   retainInterval: durationOrOff.default(3_600_000),
   sessionMaxBytes: sizeOrOff.default(0),
@@ -89,6 +93,12 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** Returns the memory of all slabs: the largest body fits the slab of each worker, or it would be refused for ever. */
+export function slabSizeBytesOf({ slabBytes, workers, bodyLimit }: Settings): number {
+  const pageSizeBytes = limits.slabPageSizeBytes;
+  return Math.max(slabBytes, workers * Math.ceil(bodyLimit / pageSizeBytes) * pageSizeBytes);
+}
 
 /** Returns the limits of a batch. */
 export function decodeLimitsOf({ inflatedLimit, entryLimit, fieldLimit, depthLimit }: Settings): DecodeLimits {
