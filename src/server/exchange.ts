@@ -53,12 +53,17 @@ export function refusalAnswer(refusal: Refusal): Answer {
   return { status: errorStatus[refusal.code], headers, body: refusalBody(refusal) };
 }
 
+/** `gzip` in Accept-Encoding, unless it is refused there. */
+const gzipTaken = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/;
+
 /** What a route may ask of a request; read from uWS before its handler returns, because `req` is dead then. */
 export class Exchange {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly accept: string;
+  /** The client reads gzip; asked of GET only. */
+  readonly takesGzip: boolean;
   readonly lastEventId: string;
   readonly parameters: readonly string[];
   /** The peer is on this machine. */
@@ -73,6 +78,7 @@ export class Exchange {
     this.path = request.getUrl();
     this.query = new URLSearchParams(request.getQuery() ?? "");
     this.accept = request.getHeader("accept");
+    this.takesGzip = this.method === "get" && gzipTaken.test(request.getHeader("accept-encoding"));
     this.lastEventId = request.getHeader("last-event-id");
     this.parameters = Array.from({ length: parameterCount }, (_, index) => request.getParameter(index) ?? "");
     this.isLocal = isLoopback(response);

@@ -1,8 +1,8 @@
 /** The dashboard's files, read once at start; hashed names are cached for ever, the page itself never. */
-
+import { gzipSync } from "node:zlib";
 import { readDashboard } from "../storage/dashboard-files.ts";
 import type { Answer } from "./exchange.ts";
-import type { Route } from "./http.ts";
+import type { Handler, Route } from "./http.ts";
 
 /** Scripts, styles and connections from here only; uPlot and the virtual list set styles through the CSSOM, which needs no exception. */
 const contentSecurityPolicy =
@@ -36,8 +36,15 @@ export function dashboardRoutes(): Route[] {
     return [...routes, { path: "/dashboard/", verbs: { get: () => missing } }];
   }
   for (const [name, body] of files) {
-    const answer = answerOf(name, body);
-    routes.push({ path: name === "index.html" ? "/dashboard/" : `/dashboard/${name}`, verbs: { get: () => answer } });
+    const plain = answerOf(name, body);
+    // Packed for the first who takes it, so that a start does not wait for it.
+    let packed: Answer | undefined;
+    const get: Handler = (exchange) => {
+      if (!exchange.takesGzip) return plain;
+      packed ??= packedAnswer(plain, body);
+      return packed;
+    };
+    routes.push({ path: name === "index.html" ? "/dashboard/" : `/dashboard/${name}`, verbs: { get } });
   }
   return routes;
 }
@@ -51,6 +58,14 @@ function answerOf(name: string, body: Uint8Array): Answer {
     "Content-Security-Policy": contentSecurityPolicy,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    Vary: "Accept-Encoding",
   };
   return { status: 200, headers, body };
+}
+
+function packedAnswer(plain: Answer, body: Uint8Array): Answer {
+  const packed = gzipSync(body);
+  return packed.length < body.length
+    ? { ...plain, headers: { ...plain.headers, "Content-Encoding": "gzip" }, body: packed }
+    : plain;
 }

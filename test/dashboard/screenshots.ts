@@ -67,12 +67,18 @@ interface Picture {
   readonly keys?: readonly string[];
   readonly width?: number;
   readonly height?: number;
+  /** Height of the table of sessions; as by default when absent. */
+  readonly sessionsSizePx?: number;
 }
 
 async function take(browser: Browser, url: string, theme: "light" | "dark", picture: Picture): Promise<void> {
-  const { name, hash, keys = [], width = 1440, height = 900 } = picture;
+  const { name, hash, keys = [], width = 1440, height = 900, sessionsSizePx } = picture;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, timezoneId: "UTC" });
   const page = await context.newPage();
+  if (sessionsSizePx !== undefined) {
+    const kept = JSON.stringify(JSON.stringify({ sessionsSizePx }));
+    await page.addInitScript(`localStorage.setItem("tailrace.preferences", ${kept})`);
+  }
   await page.goto(`${url}/dashboard/${hash}`);
   await page.waitForSelector("tr-session .status", { state: "attached" });
   await page.waitForTimeout(500);
@@ -100,7 +106,7 @@ async function main(): Promise<void> {
       { name: "overview", hash: `#s=${id}&t=overview`, keys: ["Shift+W"] },
       { name: "metadata", hash: `#s=${id}&t=metadata` },
       { name: "narrow", hash: `#s=${id}`, keys: ["Shift+W"], width: 420, height: 860 },
-      { name: "readme", hash: `#s=${id}&c=91004`, width: 1280, height: 720 },
+      { name: "readme", hash: `#s=${id}&c=91004`, keys: ["k", "k", "k", "Enter"], width: 1280, height: 800, sessionsSizePx: 216 },
     ];
     for (const picture of pictures)
       for (const theme of ["light", "dark"] as const) await take(browser, server.url, theme, picture);

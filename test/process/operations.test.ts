@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { HostGuard } from "#src/server/hosts.ts";
 import type { LogPage, SessionList } from "#src/wire/api.ts";
 import { freshSessionId } from "../harness/random.ts";
@@ -74,7 +75,15 @@ test("health, readiness, the description of the interface and the page are serve
   assert.match(page.headers["content-type"] ?? "", /^text\/html/);
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'/);
   const script = /src="(\/dashboard\/assets\/[^"]+\.js)"/.exec(page.text)?.[1] ?? "";
-  assert.match((await server.call("GET", script)).headers["content-type"] ?? "", /javascript/);
+  const plain = await server.call("GET", script);
+  assert.match(plain.headers["content-type"] ?? "", /javascript/);
+  assert.equal(plain.headers["content-encoding"], undefined);
+  const packed = await server.call("GET", script, { headers: { "accept-encoding": "br, gzip" } });
+  assert.deepEqual([packed.headers["content-encoding"], packed.headers.vary], ["gzip", "Accept-Encoding"]);
+  assert.ok(packed.bytes.length < plain.bytes.length / 2);
+  assert.deepEqual(gunzipSync(packed.bytes), plain.bytes);
+  const refused = await server.call("GET", script, { headers: { "accept-encoding": "gzip;q=0" } });
+  assert.equal(refused.headers["content-encoding"], undefined);
 });
 
 test("hosts: the bound address and localhost on any port are served, also through --allow-host, all others are not", async (t) => {
