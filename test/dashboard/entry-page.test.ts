@@ -111,6 +111,15 @@ test("the keyboard reaches folded traces, and what hides in one is shown when it
   await current(".entry:not(.fold)", 2);
 });
 
+test("the details of the last row in view are shown whole", async (t) => {
+  const id = await sessionOf(requestEntries(60));
+  const reader = await open(t, server, { hash: `#s=${id}` });
+  const rows = await reader.rowsUntil("the end", (shown) => shown.at(-1)?.seq === 60);
+  await reader.page.locator(`[data-seq='${rows.at(-1)!.seq}'] .marker`).click();
+  const bottom = (selector: string) => `document.querySelector('${selector}').getBoundingClientRect().bottom`;
+  await reader.truth(`${bottom(".detail .fields")} <= ${bottom(".log-scroll")}`);
+});
+
 test("entries of another day show their day", async (t) => {
   const id = await sessionOf([{ timestamp: "2020-02-03T10:11:12.345Z", message: "long ago" }]);
   const reader = await open(t, server, { hash: `#s=${id}`, preferences: { time: "utc" } });

@@ -1,4 +1,7 @@
-/** Takes pictures of the dashboard over a made-up log, into test/dashboard/screenshots: `npm run screenshots`. */
+/**
+ * Takes pictures of the dashboard over a made-up log, into test/dashboard/screenshots: `npm run screenshots`, and
+ * `npm run screenshots -- readme` those of one name.
+ */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium } from "playwright-core";
@@ -106,9 +109,10 @@ async function main(): Promise<void> {
       { name: "overview", hash: `#s=${id}&t=overview`, keys: ["Shift+W"] },
       { name: "metadata", hash: `#s=${id}&t=metadata` },
       { name: "narrow", hash: `#s=${id}`, keys: ["Shift+W"], width: 420, height: 860 },
-      { name: "readme", hash: `#s=${id}&c=91004`, keys: ["k", "k", "k", "Enter"], width: 1280, height: 800, sessionsSizePx: 216 },
+      { name: "readme", hash: `#s=${id}&c=91004`, keys: ["k", "k", "k", "Enter"], width: 1280, height: 800, sessionsSizePx: 209 },
     ];
-    for (const picture of pictures)
+    const only = process.argv[2];
+    for (const picture of pictures.filter(({ name }) => only === undefined || name === only))
       for (const theme of ["light", "dark"] as const) await take(browser, server.url, theme, picture);
     console.log(`pictures are in ${folder}`);
   } finally {

@@ -172,8 +172,16 @@ export class LogList {
   /** Opens or closes the details of an entry, or unfolds the trace that hides it. */
   toggle(seq: number): void {
     if (this.#isFolded(seq)) this.#unfolded.add(seq);
-    else if (!this.#open.delete(seq)) this.#open.set(seq, new EntryDetail());
+    else if (!this.#open.delete(seq)) void this.#reveal(seq, new EntryDetail());
     this.#restand();
+  }
+
+  /** Opens the details of an entry, and shows the whole of them. */
+  async #reveal(seq: number, detail: EntryDetail): Promise<void> {
+    this.#open.set(seq, detail);
+    await this.#list.drawn();
+    await detail.updateComplete;
+    if (this.#open.get(seq) === detail) this.#goTo(() => this.#pinTo(seq, "near"));
   }
 
   /** Opens the current entry, or closes it: with nothing to close, the stack trace that it stands in. */

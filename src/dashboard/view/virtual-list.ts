@@ -284,7 +284,8 @@ export class VirtualList<R extends Keyed> {
     const start = this.#base + this.#starts[pin.index]!;
     const end = this.#base + this.#starts[pin.index + 1]!;
     if (pin.align === "center") return start - Math.max(0, view.height - (end - start)) / 2;
-    if (start < view.top) return start;
+    // Of a row that does not fit its beginning is shown.
+    if (start < view.top || end - start > view.height) return start;
     return end > view.top + view.height ? end - view.height : view.top;
   }
 
