@@ -7,9 +7,13 @@ const slotCountMin = 64;
 const slotSeed = (Math.random() * 2 ** 32) | 0;
 const publicSeed = 0x811c9dc5 | 0;
 
+let generationCount = 0;
+
 export class Dictionary {
   /** How many strings there are; valid indexes are 1…count. */
   count = 0;
+  /** Changes whenever strings were forgotten: numbers of before may mean others. No two dictionaries have the same. */
+  generation = ++generationCount;
   /** All strings one behind the other; string `index` is [ends[index - 1], ends[index]). */
   readonly bytes = new ByteColumn(1024);
   ends = new Uint32Array(slotCountMin);
@@ -24,6 +28,7 @@ export class Dictionary {
       this.#slots.fill(0);
       this.count = 0;
     }
+    this.generation = ++generationCount;
     this.truncate(0);
     this.bytes.length = 0;
     this.#last = 0;
@@ -33,6 +38,7 @@ export class Dictionary {
   truncate(count: number): void {
     assert(count <= this.count, "truncate only shortens");
     if (count === this.count) return;
+    this.generation = ++generationCount;
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let index = this.count; index > count; index--) {

@@ -9,7 +9,6 @@ import type { ByteColumn } from "../base/bytes.ts";
 import { appendWords, wordSlackBytes } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
 import { columnsSizeBytes } from "../record/columns-size.hot.ts";
-import { InternCache } from "../record/intern-cache.hot.ts";
 import type { DecodeContext } from "./decode-context.ts";
 import { EntryValues } from "./entry-values.hot.ts";
 import { fault, type JsonScanner, TextSpan } from "./json-scan.hot.ts";
@@ -35,8 +34,6 @@ export class EntryDecoder {
   problemMember = 0;
   readonly #scanner: JsonScanner;
   readonly #values: EntryValues;
-  readonly #loggers = new InternCache();
-  readonly #templates = new InternCache();
   readonly #name = new TextSpan();
   #context!: DecodeContext;
   #columns!: EntryColumns;
@@ -149,7 +146,7 @@ export class EntryDecoder {
     if (values.fieldCount + values.otherCount > context.limits.fieldCountMax) {
       return this.#refuse(entryProblem.tooManyFields, fieldsMember) > 0;
     }
-    const loggerIndex = (seen & loggerNames) !== 0 ? intern(this.#loggers, columns.loggers, values.logger) : 0;
+    const loggerIndex = (seen & loggerNames) !== 0 ? this.#loggerIndex() : 0;
     const templateIndex = hasFormat ? this.#render(hasMessage) : 0;
     const hasTime = (seen & timeNames) !== 0;
     const low = hasTime ? values.timeLow : context.receivedLow;
@@ -158,11 +155,23 @@ export class EntryDecoder {
     return columnsSizeBytes(columns) <= this.#sizeBytesMax || this.#refuse(entryProblem.batchTooLarge, other) > 0;
   }
 
+  #loggerIndex(): number {
+    const { loggers } = this.#columns;
+    const { loggerSlot, knownLoggers, logger } = this.#values;
+    return loggerSlot >= 0 ? knownLoggers.indexIn(loggers, loggerSlot) : loggers.intern(logger.bytes, logger.start, logger.end);
+  }
+
+  #templateIndex(): number {
+    const { templates } = this.#columns;
+    const { formatSlot, knownFormats, format: text } = this.#values;
+    return formatSlot >= 0 ? knownFormats.indexIn(templates, formatSlot) : templates.intern(text.bytes, text.start, text.end);
+  }
+
   /** Renders the text; a message that was sent beside the format and says something else becomes a field. */
   #render(hasMessage: boolean): number {
     const { text, fields, templates } = this.#columns;
     const values = this.#values;
-    const index = intern(this.#templates, templates, values.format);
+    const index = this.#templateIndex();
     const start = values.textStart;
     const sentEnd = text.length;
     // What other members add to the fields is not in the outline.
@@ -213,10 +222,6 @@ export class EntryDecoder {
     this.problemMember = number;
     return -1;
   }
-}
-
-function intern(cache: InternCache, dictionary: EntryColumns["loggers"], span: TextSpan): number {
-  return cache.intern(dictionary, span.bytes, span.view, span.start, span.end);
 }
 
 /** Of several names for one thing (bits), all but the one that wins. */

@@ -5,6 +5,7 @@
 import { ByteColumn, type OwnedBytes, textOf } from "../base/bytes.ts";
 import { appendWords } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
+import { KnownStrings } from "../record/known-strings.hot.ts";
 import { levelOfBytes, usualLevelAt, usualLevelSizeBytes } from "../record/level-bytes.hot.ts";
 import { levelNone, levelOfPino } from "../record/levels.ts";
 import { TimeReader } from "../record/time.hot.ts";
@@ -41,8 +42,13 @@ export class EntryValues {
   hasPinoLevel = false;
   timeLow = 0;
   timeHigh = 0;
+  /** Logger and format: their slots among what is known, -1: read them in the spans. */
+  loggerSlot = -1;
+  formatSlot = -1;
   readonly logger = new TextSpan();
   readonly format = new TextSpan();
+  readonly knownLoggers = new KnownStrings();
+  readonly knownFormats = new KnownStrings();
   /** The message as it was sent, with its quotes, and under which name. */
   messageMember: number = message;
   messageStart = 0;
@@ -223,14 +229,26 @@ export class EntryValues {
     const scanner = this.#scanner;
     if (scanner.bytes[at] !== quote) return number === name ? this.#takeOther(at) : this.#takeInvalid(number, at);
     this.#see(number);
-    return scanner.readString(at + 1, this.logger);
+    const known = this.knownLoggers;
+    this.loggerSlot = known.find(scanner.view, at + 1);
+    return this.loggerSlot >= 0 ? at + known.size + 2 : this.#readNew(at + 1, this.logger, known);
   }
 
   #takeFormat(at: number): number {
     const scanner = this.#scanner;
     if (scanner.bytes[at] !== quote) return this.#takeInvalid(format, at);
     this.#see(format);
-    return scanner.readString(at + 1, this.format);
+    const known = this.knownFormats;
+    this.formatSlot = known.find(scanner.view, at + 1);
+    return this.formatSlot >= 0 ? at + known.size + 2 : this.#readNew(at + 1, this.format, known);
+  }
+
+  /** Reads a string that is not known, and remembers it if it stands as it is. */
+  #readNew(at: number, span: TextSpan, known: KnownStrings): number {
+    const scanner = this.#scanner;
+    const next = scanner.readString(at, span);
+    if (next >= 0 && !scanner.escaped) known.keep(scanner.view, span.start, span.end);
+    return next;
   }
 
   #takeFields(number: number, at: number): number {

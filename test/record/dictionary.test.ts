@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "#src/base/bytes.ts";
 import { Dictionary } from "#src/record/dictionary.hot.ts";
-import { InternCache } from "#src/record/intern-cache.hot.ts";
+import { KnownStrings } from "#src/record/known-strings.hot.ts";
 
 /** What is done to a dictionary: a text to intern, a count to truncate to (in parts of 100), or clearing. */
 const steps = fc.array(
@@ -52,16 +52,39 @@ test("strings keep their numbers whatever is taken back between", () => {
   );
 });
 
-test("a cache before it changes no answer", () => {
-  const cache = new InternCache();
+test("strings that are recognized by their bytes get the same numbers", () => {
+  const known = new KnownStrings();
+  let found = 0;
   const intern = (dictionary: Dictionary, text: string) => {
-    const bytes = utf8(` ${text} `);
-    return cache.intern(dictionary, bytes, new DataView(bytes.buffer), 1, bytes.length - 1);
+    const bytes = utf8(`"${text}"${"\0".repeat(8)}`);
+    const view = new DataView(bytes.buffer);
+    const end = bytes.length - 9;
+    // A string with a quote in it never stands like this in JSON.
+    if (text.includes('"')) return dictionary.intern(bytes, 1, end);
+    const slot = known.find(view, 1);
+    if (slot >= 0) {
+      found++;
+      assert.equal(known.size, end - 1);
+      return known.indexIn(dictionary, slot);
+    }
+    known.keep(view, 1, end);
+    return dictionary.intern(bytes, 1, end);
   };
   fc.assert(
     fc.property(steps, (list) => check(list, intern)),
     { numRuns: 300 },
   );
+  assert.ok(found > 0, "some were recognized");
+});
+
+test("a string is recognized whole, with the quote behind it", () => {
+  const known = new KnownStrings();
+  const viewOf = (text: string) => new DataView(utf8(`${text}${"\0".repeat(8)}`).buffer);
+  known.keep(viewOf('LogStreaming"'), 0, 12);
+  assert.ok(known.find(viewOf('LogStreaming","message"'), 0) >= 0);
+  assert.equal(known.size, 12);
+  for (const other of ['LogStreaminG"', 'LogStreaming2"', 'LogStreamin"', "LogStreaming", 'LogStreaming\\""', "LogStrea", ""])
+    assert.equal(known.find(viewOf(other), 0), -1, other);
 });
 
 test("of many strings that are forgotten none is found", () => {

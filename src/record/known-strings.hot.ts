@@ -1,0 +1,77 @@
+/**
+ * Recognizes JSON strings that came before: loggers and templates of a batch are few. One look at the bytes behind a quote
+ * finds such a string, its end and its number in a dictionary, instead of scanning, hashing and comparing it.
+ */
+import { assert } from "../base/assert.ts";
+import type { Dictionary } from "./dictionary.hot.ts";
+
+const slotCount = 64;
+const slotMask = slotCount - 1;
+const quote = 0x22;
+/** Longer strings are not kept; of these, and of new ones, the last words may be read past their end. */
+const stringSizeBytesMax = 252;
+const slotSizeBytes = stringSizeBytesMax + 4;
+
+export class KnownStrings {
+  /** Size of the string that was found last. */
+  size = 0;
+  /** Strings without quotes, backslashes and control characters, each in a slot of its own. */
+  readonly #bytes = new Uint8Array(slotCount * slotSizeBytes);
+  readonly #words = new DataView(this.#bytes.buffer);
+  /** 0: the slot is free. */
+  readonly #sizes = new Uint16Array(slotCount);
+  /** The number of the string in a dictionary, as it was at that generation of it. */
+  readonly #indexes = new Uint32Array(slotCount);
+  readonly #generations = new Float64Array(slotCount).fill(-1);
+
+  /**
+   * Returns the slot of the string that begins at `at` and ends with a quote, -1 when it is not known.
+   * @param view zeros stand behind the text, at least eight of them.
+   */
+  find(view: DataView, at: number): number {
+    const slot = slotOf(view, at);
+    const size = this.#sizes[slot]!;
+    const words = this.#words;
+    const start = slot * slotSizeBytes;
+    const whole = size & ~3;
+    let index = 0;
+    for (; index < whole; index += 4) {
+      if (view.getInt32(at + index, true) !== words.getInt32(start + index, true)) return -1;
+    }
+    if (index < size) {
+      const difference = view.getInt32(at + index, true) ^ words.getInt32(start + index, true);
+      if (difference << ((index + 4 - size) << 3) !== 0) return -1;
+    }
+    if (size === 0 || view.getUint8(at + size) !== quote) return -1;
+    this.size = size;
+    return slot;
+  }
+
+  /** Remembers the string [start, end) of `view`, in which nothing is escaped and behind which a quote stands. */
+  keep(view: DataView, start: number, end: number): void {
+    const size = end - start;
+    if (size > stringSizeBytesMax) return;
+    const slot = slotOf(view, start);
+    const target = slot * slotSizeBytes;
+    for (let index = 0; index < size; index++) this.#bytes[target + index] = view.getUint8(start + index);
+    this.#sizes[slot] = size;
+    this.#generations[slot] = -1;
+  }
+
+  /** Returns the number in `dictionary` of the string in `slot`; it is taken in when it is new. */
+  indexIn(dictionary: Dictionary, slot: number): number {
+    if (this.#generations[slot] === dictionary.generation) return this.#indexes[slot]!;
+    const start = slot * slotSizeBytes;
+    assert(this.#sizes[slot]! > 0, "the slot was found");
+    const index = dictionary.intern(this.#bytes, start, start + this.#sizes[slot]!);
+    this.#indexes[slot] = index;
+    this.#generations[slot] = dictionary.generation;
+    return index;
+  }
+}
+
+/** Takes the first eight bytes, of short strings what follows too: then they have a few slots. */
+function slotOf(view: DataView, at: number): number {
+  const mixed = view.getInt32(at, true) ^ Math.imul(view.getInt32(at + 4, true), 0x9e3779b1);
+  return (mixed ^ (mixed >>> 16) ^ (mixed >>> 8)) & slotMask;
+}
