@@ -5,8 +5,8 @@
 import { assert } from "../base/assert.ts";
 import type { Dictionary } from "./dictionary.hot.ts";
 
-const slotCount = 64;
-const slotMask = slotCount - 1;
+const slotBits = 8;
+const slotCount = 1 << slotBits;
 const quote = 0x22;
 /** Longer strings are not kept; of these, and of new ones, the last words may be read past their end. */
 const stringSizeBytesMax = 252;
@@ -30,28 +30,33 @@ export class KnownStrings {
    */
   find(view: DataView, at: number): number {
     const slot = slotOf(view, at);
+    if (this.#isAt(slot, view, at)) return slot;
+    return this.#isAt(slot ^ 1, view, at) ? slot ^ 1 : -1;
+  }
+
+  #isAt(slot: number, view: DataView, at: number): boolean {
     const size = this.#sizes[slot]!;
     const words = this.#words;
     const start = slot * slotSizeBytes;
     const whole = size & ~3;
     let index = 0;
     for (; index < whole; index += 4) {
-      if (view.getInt32(at + index, true) !== words.getInt32(start + index, true)) return -1;
+      if (view.getInt32(at + index, true) !== words.getInt32(start + index, true)) return false;
     }
     if (index < size) {
       const difference = view.getInt32(at + index, true) ^ words.getInt32(start + index, true);
-      if (difference << ((index + 4 - size) << 3) !== 0) return -1;
+      if (difference << ((index + 4 - size) << 3) !== 0) return false;
     }
-    if (size === 0 || view.getUint8(at + size) !== quote) return -1;
     this.size = size;
-    return slot;
+    return size > 0 && view.getUint8(at + size) === quote;
   }
 
   /** Remembers the string [start, end) of `view`, in which nothing is escaped and behind which a quote stands. */
   keep(view: DataView, start: number, end: number): void {
     const size = end - start;
     if (size > stringSizeBytesMax) return;
-    const slot = slotOf(view, start);
+    const first = slotOf(view, start);
+    const slot = this.#sizes[first] === 0 ? first : first ^ 1;
     const target = slot * slotSizeBytes;
     for (let index = 0; index < size; index++) this.#bytes[target + index] = view.getUint8(start + index);
     this.#sizes[slot] = size;
@@ -70,8 +75,8 @@ export class KnownStrings {
   }
 }
 
-/** Takes the first eight bytes, of short strings what follows too: then they have a few slots. */
+/** Takes the first eight bytes, of short strings what follows too: then they have a few slots. A slot's neighbour is its second choice. */
 function slotOf(view: DataView, at: number): number {
   const mixed = view.getInt32(at, true) ^ Math.imul(view.getInt32(at + 4, true), 0x9e3779b1);
-  return (mixed ^ (mixed >>> 16) ^ (mixed >>> 8)) & slotMask;
+  return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> (32 - slotBits);
 }
