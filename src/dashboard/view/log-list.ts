@@ -45,6 +45,7 @@ export class LogList {
   readonly #unfolded = new Set<number>();
   #pin: (() => Pin | undefined) | undefined;
   readonly #columns: LogColumns;
+  #shown: { low: number; high: number } | undefined;
   #stepping = Promise.resolve();
 
   constructor(scroller: HTMLElement, source: FeedSource, input: LogInput, events: LogListEvents) {
@@ -61,7 +62,7 @@ export class LogList {
       needAfter: () => void (this.#isOldestFirst ? this.feed?.loadNewer() : this.feed?.loadOlder()),
       jump: (place) => void this.#jump(place),
       scrolled: () => this.#scrolled(),
-      placed: () => this.#nameCurrent(),
+      placed: () => this.#placed(),
     });
     scroller.addEventListener("wheel", (event) => this.#pauseTowards(event.deltaY), { passive: true });
     scroller.addEventListener("touchmove", () => this.setFollowing(false), { passive: true });
@@ -304,8 +305,11 @@ export class LogList {
     this.#events.changed();
   }
 
-  /** Tells screen readers which row is current, while it is drawn. */
-  #nameCurrent(): void {
+  /** Tells what is around the list when other entries are in view, and screen readers which row is current. */
+  #placed(): void {
+    const seqs = this.visibleSeqs;
+    if (seqs?.low !== this.#shown?.low || seqs?.high !== this.#shown?.high) this.#events.changed();
+    this.#shown = seqs;
     const id = rowElementId(this.currentSeq);
     const row = this.currentSeq === 0 ? null : document.getElementById(id);
     if (row === null || row.hidden) this.#scroller.removeAttribute("aria-activedescendant");
