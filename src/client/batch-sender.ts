@@ -39,6 +39,8 @@ export interface BatchKind<B extends Batch> {
   make(): B;
   /** Changes a batch that was refused so that it may pass; false when that cannot be. */
   mend?(batch: B, error: TailraceError): boolean;
+  /** Moves the later half of the entries to a batch of their own; there are two or more. */
+  split?(batch: B): B;
 }
 
 const batchCountMaxDefault = 1000;
@@ -154,10 +156,18 @@ export class BatchSender<B extends Batch> {
         return;
       } catch (error) {
         if (isCode(error, "session_ended") && reopenCount++ < reopenCountMax) await this.#reopen(error);
+        else if (isCode(error, "payload_too_large") && batch.count > 1 && this.#kind.split !== undefined)
+          return this.#sendHalves(batch, this.#kind.split(batch));
         else if (error instanceof TailraceError && this.#kind.mend?.(batch, error)) key = this.#nextKey();
         else throw error;
       }
     }
+  }
+
+  /** What the server makes of a batch may be too large where the batch is not: templates are short, their texts long. */
+  async #sendHalves(first: B, second: B): Promise<void> {
+    await this.#send(first);
+    await this.#send(second);
   }
 
   #append(batch: B, key: string): Promise<AppendAnswer> {

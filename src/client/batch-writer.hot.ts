@@ -1,4 +1,5 @@
 /** Builds LogBatch bodies (schema/batch.fbs) from entries: columns that are kept and reused from batch to batch. */
+import { assert } from "../base/assert.ts";
 import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import { EntryColumns } from "../record/columns.hot.ts";
 import type { Dictionary } from "../record/dictionary.hot.ts";
@@ -81,6 +82,34 @@ export class BatchWriter {
     return this.#output.subarray(0, size);
   }
 
+  /** Moves the later half of the entries to a writer of their own and returns it; there are two or more. */
+  split(): BatchWriter {
+    const columns = this.#columns;
+    const half = columns.count >>> 1;
+    assert(half > 0, "both halves have entries");
+    const rest = new BatchWriter();
+    rest.#copyFrom(columns, half);
+    this.#structuredCount -= rest.#structuredCount;
+    columns.count = half;
+    columns.text.length = columns.textEnds[half]!;
+    columns.fields.length = columns.fieldEnds[half]!;
+    return rest;
+  }
+
+  #copyFrom(source: EntryColumns, from: number): void {
+    const columns = this.#columns;
+    columns.reserveEntries(source.count - from);
+    for (let index = from; index < source.count; index++) {
+      columns.text.append(source.text.bytes, source.textEnds[index]!, source.textEnds[index + 1]!);
+      columns.fields.append(source.fields.bytes, source.fieldEnds[index]!, source.fieldEnds[index + 1]!);
+      const logger = sameName(source.loggers, source.loggerIndexes[index]!, columns.loggers);
+      const template = sameName(source.templates, source.templateIndexes[index]!, columns.templates);
+      if (template > 0) this.#structuredCount++;
+      const timeLow = source.timestamps[index * 2]!;
+      columns.finishEntry(timeLow, source.timestamps[index * 2 + 1]!, source.levels[index]!, logger, template);
+    }
+  }
+
   /** A body has the text of all its entries or of none: puts the rendered ones between the plain ones. */
   #renderText(): void {
     const columns = this.#columns;
@@ -138,6 +167,11 @@ export class BatchWriter {
     this.#timeLow = (low - overflow * 2 ** 32) | 0;
     this.#timeHigh = (carried + overflow) | 0;
   }
+}
+
+/** Returns the index in `target` of what has `index` in `source`; 0 is no name in both. */
+function sameName(source: Dictionary, index: number, target: Dictionary): number {
+  return index === 0 ? 0 : target.intern(source.bytes.bytes, source.start(index), source.end(index));
 }
 
 function appendString(target: ByteColumn, text: string): void {

@@ -18,7 +18,11 @@ export interface WriterEntry {
   readonly fields?: object;
 }
 
-const batchKind = { contentType: contentTypes.flatbuffers, make: () => new BatchWriter() };
+const batchKind = {
+  contentType: contentTypes.flatbuffers,
+  make: () => new BatchWriter(),
+  split: (batch: BatchWriter) => batch.split(),
+};
 
 export class SessionWriter {
   readonly #sender: BatchSender<BatchWriter>;

@@ -105,3 +105,31 @@ test("a batch of plain and structured entries has the text of all, rendered as t
     assert.deepEqual([...(batch.templateIndexesArray() ?? [])], [1, 0, 2, 1]);
   }
 });
+
+test("both halves of a batch have their entries as they were, also after its texts were rendered", () => {
+  for (const isFinished of [false, true]) {
+    const writer = new BatchWriter();
+    writer.addStructured(1, 3, "LogA", "took {ms} ms", '{"ms":5}');
+    writer.addMessage(2.5, 4, "LogB", "plain");
+    writer.addStructured(3, 3, "LogB", "took {ms} ms", '{"ms":6}');
+    writer.addStructured(4, 0, "", "{what} it", '{"what":"did"}');
+    writer.addMessage(5, 1, "LogA", "");
+    if (isFinished) writer.finish();
+    const rest = writer.split();
+    const [first, second] = [open(writer.finish()), open(rest.finish())];
+    const texts = ["took 5 ms", "plain", "took 6 ms", "did it", ""];
+    assert.deepEqual(
+      [...plainEntries(first), ...plainEntries(second)].map(({ text, logger, level }) => [text, logger, level]),
+      texts.map((text, index) => [text, ["LogA", "LogB", "LogB", "", "LogA"][index], [3, 4, 3, 0, 1][index]]),
+    );
+    assert.deepEqual([first.count(), first.timestamps(1), second.timestamps(0)], [2, 2_500_000n, 3_000_000n]);
+    assert.deepEqual([second.templates(0), second.templates(1)], ["took {ms} ms", "{what} it"]);
+    assert.equal(new TextDecoder().decode(second.fieldsArray() ?? undefined), '{"ms":6}{"what":"did"}');
+    // A half of structured entries alone leaves its texts to the server.
+    const last = rest.split();
+    assert.deepEqual([open(rest.finish()).textArray(), last.count], [null, 2]);
+    writer.clear();
+    writer.addMessage(6, 0, "LogA", "used again");
+    assert.equal(plainEntries(open(writer.finish()))[0]?.text, "used again");
+  }
+});

@@ -16,6 +16,8 @@ interface ModelSession {
 export class HttpModel {
   readonly sessions = new Map<string, ModelSession>();
   readonly requests: string[] = [];
+  /** Batches with more entries are too large. */
+  batchCountMax = Number.POSITIVE_INFINITY;
   faults: Fault[] = [];
   isUp = true;
   readonly #keys = new Map<string, object>();
@@ -94,6 +96,7 @@ export class HttpModel {
     const isBinary = headers["content-type"] === "application/x-flatbuffers";
     const messages = isBinary ? messagesOfBatch(bytes) : messagesOfLines(bytes);
     if (!Array.isArray(messages)) return messages;
+    if (messages.length > this.batchCountMax) return refusal(413, "payload_too_large");
     const first = session.entries.length + 1;
     for (const message of messages) this.add(id, message);
     const answer = { first, cursor: session.entries.length, count: messages.length, ack: "written" };
