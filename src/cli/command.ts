@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TailraceClient } from "../client/client.ts";
-import { TailraceError } from "../client/errors.ts";
+import { isCode, TailraceError } from "../client/errors.ts";
 import { Output, PipeClosed } from "./output.ts";
 import { visible } from "./terminal.ts";
 
@@ -119,6 +119,9 @@ function messageOf(error: unknown): string {
   if (error instanceof TailraceError && error.code === "unreachable") {
     return `${error.message}\nIs the server running? "tailrace serve" starts one; --url or TAILRACE_URL names another.`;
   }
+  // The server's sentence ends with the request that makes a session; here a look at the list helps.
+  if (isCode(error, "session_not_found"))
+    return (error as Error).message.replace(/: POST .*$/, '; "tailrace ls" lists what there is');
   if (error instanceof TailraceError || error instanceof CommandError) return error.message;
   if (error instanceof Error && "code" in error) return fileMessageOf(error as NodeJS.ErrnoException) ?? error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -57,6 +57,12 @@ test("an ambiguous or unknown beginning of an id fails and says what there is; n
   assert.equal((await bench.run(["show", "f".repeat(24)])).code, 1);
 });
 
+test("a whole id that the server does not know fails in the words of the command line", async () => {
+  const { code, stderr } = await bench.run(["show", "0123456789abcdef01234567"]);
+  assert.equal(code, 1);
+  assert.equal(stderr, 'tailrace: Session 0123456789abcdef01234567 is not known; "tailrace ls" lists what there is\n');
+});
+
 test("end ends, a second time too, and --purge removes the data", async () => {
   const id = await bench.session(["a"]);
   assert.equal(await bench.output(["end", id]), `ended ${id}\n`);
