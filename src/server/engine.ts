@@ -134,6 +134,11 @@ export class Engine implements ShardEvents {
       if (refusal !== undefined && session.waitingCount === 0) this.forget(session);
       return refusal ?? { session, created: true };
     }
+    if (known.ending !== undefined) {
+      // Whether it ends is not certain yet, and an end that is taken back must not meet a resumption that is.
+      await known.ending;
+      return this.createOrUpdate(id, input);
+    }
     if (known.busy !== undefined) return busyRefusal(known);
     const wasEnded = !known.isActive;
     const before = known.record;
@@ -141,7 +146,7 @@ export class Engine implements ShardEvents {
     this.registry.setRecord(known, this.#updated(known, record, wasEnded));
     const resumed = wasEnded ? this.appendText(known, "Session resumed", this.clock.nowMs()) : undefined;
     const refusal = (await this.writeRecord(known)) ?? (await resumed);
-    if (refusal !== undefined && wasEnded) this.#takeBack(known, before);
+    if (refusal !== undefined && wasEnded && known.isActive) this.#takeBack(known, before);
     this.#announce(known);
     return refusal ?? { session: known, created: false };
   }

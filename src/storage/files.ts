@@ -55,7 +55,12 @@ export interface FileLayer {
   diskSpace(path: string): DiskSpace;
 }
 
-const openFlags: Readonly<Record<OpenMode, string>> = { read: "r", write: "r+", create: "wx+" };
+const openFlags: Readonly<Record<OpenMode, string | number>> = {
+  // Whoever opens a pipe waits for its other end otherwise; files do not care.
+  read: fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0),
+  write: "r+",
+  create: "wx+",
+};
 const syncData = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 const open = promisify(fs.open);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isRefusal } from "#src/server/query-input.ts";
 import { readSessionRecord } from "#src/storage/session-file.ts";
 import { failingFiles } from "../storage/failing-files.ts";
 import { MemoryFiles } from "../storage/memory-files.ts";
@@ -105,4 +106,35 @@ test("E3: an end of which the entry or the record can not be stored did not happ
     assert.equal(await machine.engine.end(session, "client request"), undefined);
     assert.deepEqual([session.isActive, machine.messages(session).at(-1)], [false, "Session ended: client request"]);
   }
+});
+
+test("E3: an end that fails beside a resumption that fails leaves an active session, in memory and on disk", async () => {
+  const machine = new Machine();
+  const session = await machine.session();
+  await machine.append(session, ["work"]);
+  const { slab } = machine.engine.shardOf(session);
+  const offset = slab.reserve(slab.bytes.length);
+  assert.ok(offset >= 0, "no room for an entry");
+  const [ended, resumed] = await Promise.all([
+    machine.engine.end(session, "client request"),
+    machine.engine.createOrUpdate(session.id, { mode: "again" }),
+  ]);
+  assert.equal(ended?.code, "overloaded");
+  assert.ok(!isRefusal(resumed), "nothing was to be resumed");
+  slab.release(offset, slab.bytes.length);
+  await machine.settle();
+  const { record } = readSessionRecord(machine.files, machine.dataDir, session.id);
+  for (const found of [session.record, record])
+    assert.deepEqual([found?.status, found?.ended_at, found?.mode], ["active", null, "again"]);
+  assert.deepEqual(machine.messages(session), ["work"]);
+  assert.equal(machine.engine.registry.activeCount, 1);
+});
+
+test("E3: who resumes a session that is about to end resumes it after its end", async () => {
+  const machine = new Machine();
+  const session = await machine.session();
+  const both = [machine.engine.end(session, "client request"), machine.engine.createOrUpdate(session.id, {})];
+  await Promise.all(both);
+  assert.deepEqual(machine.messages(session), ["Session ended: client request", "Session resumed"]);
+  assert.equal(session.record.status, "active");
 });

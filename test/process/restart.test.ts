@@ -257,6 +257,10 @@ test("what lies under the name of a small file and is none stops no start and hi
       const path = join(directory, "session.json");
       writeFileSync(path, readFileSync(path, "utf8").replace(/"ended_at": null/, '"ended_at": "yesterday"'));
     },
+    "a pipe for session.json": (directory) => {
+      rmSync(join(directory, "session.json"));
+      assert.equal(spawnSync("mkfifo", [join(directory, "session.json")]).status, 0);
+    },
     "sidecars of a terabyte": (directory) => truncateSync(join(directory, sidecarName(1)), 2 ** 40),
     "a directory for a sidecar": (directory) => {
       rmSync(join(directory, sidecarName(1)));
