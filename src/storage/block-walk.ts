@@ -124,8 +124,11 @@ export class BlockWalk {
     if (this.#depth === "headers") return isBlockKnown(this.#window.bytes, this.offset) ? sizeBytes : blockFault.unknown;
     this.offset = this.#window.load(position, sizeBytes);
     if (this.offset < 0) return blockFault.short;
+    if (this.#window.isChecked(position, sizeBytes)) return sizeBytes;
     const bytes = this.#window.bytes;
-    return checkBlock(bytes, this.offset, this.offset + sizeBytes, this.#saltLow, this.#saltHigh);
+    const checked = checkBlock(bytes, this.offset, this.offset + sizeBytes, this.#saltLow, this.#saltHigh);
+    if (checked > 0) this.#window.noteChecked(position, sizeBytes);
+    return checked;
   }
 
   /** A block of another place (an older one, left on the disk) has another seq or another block before it. */

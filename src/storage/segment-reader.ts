@@ -33,6 +33,8 @@ export class SegmentReader {
   #window: FileWindow;
   #inflater = new BlockInflater();
   #indexes: IndexCache;
+  /** Of the segment that is read. */
+  #hasDamage = false;
 
   constructor(options: { readonly files: FileLayer; readonly dataDir: string }) {
     this.#files = options.files;
@@ -87,13 +89,16 @@ export class SegmentReader {
   ): "on" | "stop" | "absent" | StorageFailure {
     try {
       return withSegment(this.#files, this.#dataDir, id, info, (segment) => {
-        this.#window.open(segment.descriptor, segment.limit);
+        // Salts are random and new with each file: the page behind the last one goes on in what is in memory.
+        this.#window.open(segment.descriptor, segment.limit, `${segment.key.saltLow}:${segment.key.saltHigh}`);
+        this.#hasDamage = false;
         return use(segment);
       });
     } catch (error) {
       return failureOf(`segment ${info.firstSeq} of session ${id} can not be read`, error);
     } finally {
-      this.#window.close();
+      // Damage is looked at anew each time: what was read wrongly may be right the next time.
+      this.#window.close(!this.#hasDamage);
     }
   }
 
@@ -104,9 +109,10 @@ export class SegmentReader {
     let next = from;
     for (let found = walk.next(); found !== "end"; found = walk.next()) {
       const last = walk.firstSeq + walk.count - 1;
+      if (found === "bad") this.#hasDamage = true;
       if (found === "bad" || last < next) continue;
       if (walk.firstSeq > info.lastSeq) break;
-      if (isCompressed(this.#window.bytes, walk.offset) && !this.#inflater.tryInflate(this.#window.bytes, walk.offset)) continue;
+      if (!this.#tryInflate(walk.offset)) continue;
       if (walk.firstSeq > next) visitor.gap({ from: next, to: walk.firstSeq - 1 });
       next = last + 1;
       if (!this.#visit(walk.offset, visitor)) return "stop";
@@ -125,7 +131,7 @@ export class SegmentReader {
     while (walk.next() !== "end") {
       const last = walk.firstSeq + walk.count - 1;
       if (walk.firstSeq > next || walk.count === 0) continue;
-      if (isCompressed(this.#window.bytes, walk.offset) && !this.#inflater.tryInflate(this.#window.bytes, walk.offset)) continue;
+      if (!this.#tryInflate(walk.offset)) continue;
       if (last < next) visitor.gap({ from: last + 1, to: next });
       next = walk.firstSeq - 1;
       if (!this.#visit(walk.offset, visitor)) return "stop";
@@ -141,6 +147,14 @@ export class SegmentReader {
     const { saltLow, saltHigh } = key;
     walk.begin({ position, limit, saltLow, saltHigh, expectedSeq, previousCrc: crcUnknown });
     return walk;
+  }
+
+  /** True when the block's payload can be read: it was inflated, or need not be. */
+  #tryInflate(offset: number): boolean {
+    const bytes = this.#window.bytes;
+    if (!isCompressed(bytes, offset) || this.#inflater.tryInflate(bytes, offset)) return true;
+    this.#hasDamage = true;
+    return false;
   }
 
   #visit(offset: number, visitor: BlockVisitor): boolean {

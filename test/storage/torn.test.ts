@@ -89,7 +89,6 @@ test("S3: a flipped bit anywhere in a file costs at most its own block, never a 
   const all = written([5, 5, 5], 1040);
   const whole = all.files.content(path).slice();
   assert.ok(whole.length > 14_000 && whole.length < 18_000, `${whole.length}`);
-  const reader = new SegmentReader({ files: all.files, dataDir });
   let lost = 0;
   const bitCount = whole.length * 8;
   for (let bit = 0; bit < bitCount; bit++) {
@@ -97,7 +96,8 @@ test("S3: a flipped bit anywhere in a file costs at most its own block, never a 
     const bytes = all.files.content(path);
     bytes[position] = (bytes[position] as number) ^ (1 << (bit & 7));
     const told = `bit ${bit}`;
-    // Flipped while the server runs: readers find it.
+    // Flipped while the server runs: readers find it, but for one that has the block in memory.
+    const reader = new SegmentReader({ files: all.files, dataDir });
     const found = readBack(all.files, dataDir, id, all.published.segments, { cursor: 0 }, reader);
     checkReadable(all, found, 15, told);
     const hit =
