@@ -1,4 +1,5 @@
 /** Which ended sessions are too old, too many or too large to be kept, and their removal. */
+import { sleep } from "../base/clock.ts";
 import type { Engine } from "./engine.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
@@ -16,8 +17,10 @@ export interface PruneReport {
 
 export type RetentionSettings = Pick<Settings, "retainAge" | "retainCount" | "retainBytes">;
 
-/** Sessions that go together: their names become durable with one sync, and intake has its turn between. */
-const groupSessionCount = 64;
+/** Sessions that go together: their names become durable with one sync. */
+const groupSessionCount = 16;
+/** How much longer than a group took intake has the machine and the disk for itself, while it takes anything in at all. */
+const restFactor = 12;
 /** Sessions looked at in one turn of the event loop: well under a millisecond. */
 const sessionsPerTurn = 500;
 
@@ -41,16 +44,20 @@ export class Retention {
   }
 
   async #removeChosen(): Promise<PruneReport> {
-    const { log, remover, gate } = this.#engine;
+    const { clock, log, remover, gate } = this.#engine;
     const choices = await choose(this.#engine, this.#settings);
     const removed: Choice[] = [];
     for (let from = 0; from < choices.length && !gate.isStopping; from += groupSessionCount) {
+      const startedMs = clock.monotonicMs();
       const group = choices.slice(from, from + groupSessionCount);
       const refusals = await remover.purge(group.map(({ session }) => session));
       for (const choice of group) if (!refusals.has(choice.session)) removed.push(choice);
       const [refused] = refusals;
-      if (refused === undefined) continue;
-      log.warn({ session: refused[0].id, refusal: refused[1], count: refusals.size }, "Expired sessions could not be removed");
+      if (refused !== undefined)
+        log.warn({ session: refused[0].id, refusal: refused[1], count: refusals.size }, "Expired sessions could not be removed");
+      const isLast = from + groupSessionCount >= choices.length;
+      const restMs = isLast || gate.intakeRefusal !== undefined ? 0 : restFactor * (clock.monotonicMs() - startedMs);
+      if (restMs > 0) await sleep(clock, restMs);
     }
     const report = reportOf(removed);
     if (removed.length > 0) log.info({ ...report, sessions: removed.length }, "Expired sessions were removed");

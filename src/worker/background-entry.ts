@@ -8,6 +8,6 @@ import { backgroundTasks } from "./background.ts";
 const { dataDir } = workerData as { readonly dataDir: string };
 
 // On Linux this is about the calling thread alone, elsewhere about the whole process.
-if (platform() === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+if (platform() === "linux") setPriority(0, constants.priority.PRIORITY_LOW);
 
 export const { archive, restore, drop, trash, sweep } = backgroundTasks(systemFiles, dataDir, systemClock);
