@@ -15,8 +15,6 @@ const isLong = process.env["TAILRACE_LONG"] === "1";
 const figures = isLong
   ? { sessions: 50, fast: 600, still: 200, slow: 200, seconds: 60, connections: 32 }
   : { sessions: 5, fast: 60, still: 20, slow: 20, seconds: 4, connections: 8 };
-/** Of the speed without slow readers. */
-const ratioMin = 0.9;
 const mebibyte = 1024 * 1024;
 /** What a socket may cost: what is queued in it, twice over for the room that growing memory takes, and the library's own. */
 const perSocketSizeBytesMax = 2 * (limits.socketSendBudgetBytes + limits.deltaSizeBytesMax) + 16 * 1024;
@@ -122,7 +120,7 @@ async function untilRead({ server, ids }: Run, readers: readonly WireReader[]): 
   }
 }
 
-test("L2: readers that never read and readers of 1 KB a second cost memory within the bound and no speed, and lose nothing", async (t) => {
+test("L2: readers that never read and readers of 1 KB a second cost memory within the bound, and lose nothing", async (t) => {
   // Seconds on a machine that does other things as well say nothing about speed: that takes the long run.
   const alone = isLong ? await runAlone(t) : undefined;
   const run = await runWith(t, { still: figures.still, slow: figures.slow });
@@ -145,9 +143,9 @@ test("L2: readers that never read and readers of 1 KB a second cost memory withi
   if (alone === undefined) return;
   const ratio = run.entriesPerSecond / alone.entriesPerSecond;
   t.diagnostic(
+    // Readers and senders share this process: what the server alone loses is measured by the bench "live/slow readers".
     `figures: ${Math.round(alone.entriesPerSecond)} entries/s without still and slow readers, ratio ${ratio.toFixed(2)}`,
   );
-  assert.ok(ratio >= ratioMin, `${ratio} of the speed`);
 });
 
 async function runAlone(t: TestContext): Promise<Run> {
