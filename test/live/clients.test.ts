@@ -1,10 +1,11 @@
 /** Clients that others wrote: `ws` from npm and Python's `websockets`, where it is installed. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import type { ServerMessage } from "#src/wire/api.ts";
+import { pythonWithWebsockets } from "../harness/python.ts";
 import { sharedServer } from "../harness/server.ts";
 import { inTime } from "../harness/until.ts";
 import { range } from "./live-machine.ts";
@@ -13,7 +14,6 @@ const server = sharedServer({ flags: ["--log-level", "error"] });
 const entryCount = 20_000;
 const url = () => `${server.url.replace("http", "ws")}/sessions/ws`;
 const script = fileURLToPath(new URL("../../../test/live/python-client.py", import.meta.url));
-const hasPython = spawnSync("python3", ["-c", "import websockets"]).status === 0;
 
 /** A session with entries, one of them larger than any frame's short lengths. */
 async function filledSession(): Promise<string> {
@@ -58,10 +58,12 @@ test("`ws` follows, appends, pings, sends in fragments and closes", async () => 
 });
 
 test("Python's websockets follows, appends, pings and closes", {
-  skip: hasPython ? false : "python3-websockets is absent",
+  skip: pythonWithWebsockets === undefined && "python3-websockets is absent",
 }, async () => {
   const id = await filledSession();
-  const child = spawn("python3", [script, url(), id, String(entryCount + 1)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(pythonWithWebsockets as string, [script, url(), id, String(entryCount + 1)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;

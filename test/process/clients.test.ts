@@ -1,7 +1,8 @@
 /** Clients that share nothing with this project understand its WebSocket: that of Node itself, and Python's where it is there. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { test } from "node:test";
+import { pythonWithWebsockets } from "../harness/python.ts";
 import { sharedServer } from "../harness/server.ts";
 import { inTime } from "../harness/until.ts";
 
@@ -51,9 +52,9 @@ test("an independent client, that of Node itself, subscribes, appends, reads and
 });
 
 test("an independent client in Python subscribes, appends, reads and closes", async (t) => {
-  if (spawnSync("python3", ["-c", "import websockets"]).status !== 0) return t.skip("Python has no websockets here");
+  if (pythonWithWebsockets === undefined) return t.skip("no Python here has websockets");
   const id = await server.session();
-  const [told] = await output("python3", ["-c", pythonClient], id);
+  const [told] = await output(pythonWithWebsockets, ["-c", pythonClient], id);
   assert.deepEqual(told, ["ack", "hello", "log", "subscribed"]);
 });
 
