@@ -34,6 +34,9 @@ export interface TaskThreads {
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
 
+/** A thread makes little garbage; by itself its young generation would grow to 32 MB, some minutes after the start. */
+const threadLimits = { maxYoungGenerationSizeMb: 12 };
+
 /** How a pool is started; the rest is Piscina's default. */
 export interface ThreadsOptions {
   readonly filename: string;
@@ -78,8 +81,7 @@ export class Threads {
   }
 
   #start(): Piscina {
-    // A thread shares our limits; the default doubles the young generation for garbage that the hot path does not make.
-    const pool = new Piscina({ minThreads: 1, recordTiming: false, ...this.#options });
+    const pool = new Piscina({ minThreads: 1, recordTiming: false, resourceLimits: threadLimits, ...this.#options });
     pool.on("error", this.#onError);
     // A thread that goes is replaced in the same turn, if it is replaced at all.
     pool.on("workerDestroy", () => setImmediate(() => this.#letGo(pool)));
