@@ -57,12 +57,15 @@ export function copyBytes(
   return at + size;
 }
 
-/** A double is the one kind of eight bytes that is moved at once; on its way nothing looks at its value, a NaN stays as it is. */
+/**
+ * A double is the one kind of eight bytes that is moved at once. A NaN's bits may change on the way, but UTF-8 has none: its
+ * last two bytes would be F0 or more before 7F or FF.
+ */
 function copyEight(sourceWords: DataView, from: number, targetWords: DataView, to: number): void {
   targetWords.setFloat64(to, sourceWords.getFloat64(from, true), true);
 }
 
-/** Copies `source[start, end)` as the inside of a JSON string; surrogates that stand alone come out as `\udXXX`. */
+/** Copies `source[start, end)` as the inside of a JSON string; surrogates that stand alone come out escaped, `\ud800` and the like. */
 export function copyEscaped(
   source: AnyBytes,
   sourceWords: DataView,

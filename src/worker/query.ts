@@ -65,7 +65,7 @@ export class QueryTasks {
   }
 
   /** What the files of these sessions hold. */
-  recover(task: { ids: readonly SessionId[]; trust: Trust }): (RecoveredSession & { id: SessionId })[] {
+  recover(task: RecoverTask): (RecoveredSession & { id: SessionId })[] {
     return task.ids.map((id) => ({ ...recoverSession(this.#files, this.#dataDir, id, task.trust), id }));
   }
 
