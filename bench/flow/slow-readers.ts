@@ -5,11 +5,14 @@ import type { Collected, CollectTask, FollowTask } from "../load/follow-load.ts"
 import type { HttpLoad, LoadResult } from "../load/load.ts";
 import { cpuSecondsOf, residentBytesOf } from "../parts/process.ts";
 import { writeRequests } from "../parts/requests.ts";
-import { createSessions, sessionAt, sessionIdAt, startServer } from "../parts/server.ts";
+import { type BenchServer, createSessions, sessionAt, sessionIdAt, startServer } from "../parts/server.ts";
 import { bodiesOf, contentTypes } from "../parts/workload.ts";
 import type { Bench, Contest, Flow, Sample } from "./flow.ts";
 
 const batch = 100;
+/** Rates of shorter measurements move by more than the target leaves. */
+const secondsFactor = 5;
+const fillSecondsMax = 60;
 
 /** Returns the flow. */
 export function slowReaderFlow(): Flow {
@@ -47,8 +50,9 @@ async function open(bench: Bench): Promise<Contest> {
   const take = async (withSlow: boolean): Promise<Sample> => {
     const fastGroup = await subscribe(fast, "full");
     const groups = withSlow ? [await subscribe(never, "never"), await subscribe(slow, "slow")] : [];
+    const task: HttpLoad = { port: server.port, directory: requests, connections: 32, seconds: bench.seconds * secondsFactor };
+    await fillSockets(server, withSlow ? never + slow : 0, () => load.call("run", { ...task, seconds: 1 }));
     const cpuBefore = cpuSecondsOf(server.pid);
-    const task: HttpLoad = { port: server.port, directory: requests, connections: 32, seconds: bench.seconds };
     const { count, seconds, cpuSeconds, p50Ms, p99Ms, failed } = await load.call<LoadResult>("run", task);
     const resident = residentBytesOf(server.pid);
     // The fast ones get everything, whatever the others do.
@@ -59,4 +63,17 @@ async function open(bench: Bench): Promise<Contest> {
     return { count: count * batch, seconds, sizeBytes: count * bodySizeBytes, ...cpu, p50Ms, p99Ms, note };
   };
   return { subject: () => take(true), reference: () => take(false), close: () => server.stop() };
+}
+
+/**
+ * Lets load run until so many readers are behind. The kernel takes some megabytes for a socket that nobody reads: until they
+ * are full, the server has to send as much as to one that is read.
+ */
+async function fillSockets(server: BenchServer, count: number, run: () => Promise<unknown>): Promise<void> {
+  for (let second = 0; second < fillSecondsMax; second++) {
+    await run();
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    if (Number(/^tailrace_slow_readers (\d+)$/m.exec(metrics)?.[1]) >= count) return;
+  }
+  throw new Error(`${count} readers did not fall behind within ${fillSecondsMax} s`);
 }
