@@ -1,7 +1,7 @@
 /** Measures a flow in rounds, subject and reference in turn, and makes a row of it. */
 import { type Bench, type Contest, type Flow, figureOf, type Sample, type Target } from "../flow/flow.ts";
 import { markCpu, othersBusy } from "./process.ts";
-import { median } from "./statistics.ts";
+import { median, medianRange } from "./statistics.ts";
 
 /** A row of the report. */
 export interface Row {
@@ -15,7 +15,7 @@ export interface Row {
   readonly ratios: readonly number[];
   readonly ratio?: number;
   readonly target?: Flow["target"];
-  /** `unsure`: others disturbed the rounds, or the rounds do not agree. */
+  /** `unsure`: others disturbed the rounds, or the median may lie on either side of the target. */
   readonly verdict?: "met" | "not met" | "unsure";
   readonly roundCount: number;
   /** Rounds that were thrown away because others kept the machine busy. */
@@ -94,11 +94,12 @@ async function rowOf(flow: Flow, contest: Contest, rounds: Rounds, referenceName
   return { ...compared, target, verdict: othersBusy > othersBusyMax ? "unsure" : verdictOf(target, ratios) };
 }
 
-/** All rounds must say the same. */
+/** Where the median may lie must be on one side of the target. */
 function verdictOf({ bound, ratio }: Target, ratios: readonly number[]): "met" | "not met" | "unsure" {
-  const met = ratios.filter((one) => (bound === "at least" ? one >= ratio : one <= ratio)).length;
-  if (met === ratios.length) return "met";
-  return met === 0 ? "not met" : "unsure";
+  const { least, greatest } = medianRange(ratios);
+  const isMet = (one: number) => (bound === "at least" ? one >= ratio : one <= ratio);
+  if (isMet(least) !== isMet(greatest)) return "unsure";
+  return isMet(least) ? "met" : "not met";
 }
 
 interface Pair {

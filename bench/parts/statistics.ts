@@ -8,6 +8,25 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
+/**
+ * Returns the least and greatest value that the median of what `values` were drawn from has with a confidence of 95 %, by
+ * the sign test (Conover, Practical Nonparametric Statistics, 3.2): from six values on; of fewer, the least and greatest of them.
+ */
+export function medianRange(values: readonly number[]): { readonly least: number; readonly greatest: number } {
+  const sorted = values.toSorted((one, other) => one - other);
+  const { length } = sorted;
+  // How likely at most `cut + 1` of `length` tosses of a coin are heads: so many values too few may lie below the median.
+  let cut = 0;
+  let share = length / 2 ** length;
+  let tail = 1 / 2 ** length + share;
+  while (tail * 2 <= 0.05) {
+    cut++;
+    share = (share * (length - cut)) / (cut + 1);
+    tail += share;
+  }
+  return { least: sorted[cut] ?? Number.NaN, greatest: sorted[length - 1 - cut] ?? Number.NaN };
+}
+
 /** Returns the value that `fraction` of `sorted` are at or under. @param sorted ascending. */
 export function quantile(sorted: Float64Array, fraction: number): number {
   if (sorted.length === 0) return Number.NaN;
