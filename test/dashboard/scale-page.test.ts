@@ -107,10 +107,12 @@ test("after a restart of the server the log goes on without a lost or repeated l
     if (round === 1) await restarted.stop();
     else await restarted.kill();
     await reader.textUntil(".connection", /Offline: .+ Trying again/);
+    await reader.textUntil(".status", /Waiting for the server/);
     await restarted.start();
     await restarted.call("POST", `/sessions/${id}`, { body: {} });
     await restarted.append(id, plainEntries(200, round * 10_000));
     await reader.textUntil(".connection", /Live/);
+    await reader.textUntil(".status", /Following/);
     await reader.rowsUntil("what came meanwhile", (rows) => rows.at(-1)?.text === `entry ${round * 10_000 + 199}`);
   }
   const stored = await restarted.readAll(id);

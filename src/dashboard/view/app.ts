@@ -98,7 +98,8 @@ export class App extends View {
           session === undefined
             ? this.#renderNoSession()
             : html`<tr-session .source=${{ client: this.#client, live: this.#live }} .session=${session}
-          .route=${this.route} .preferences=${this.preferences} .nowMs=${this.nowMs}></tr-session>`
+          .route=${this.route} .preferences=${this.preferences} .nowMs=${this.nowMs}
+          .isOnline=${this.connection.kind === "open"}></tr-session>`
         }
       </main>
       <div class="toast ${this.said === "" ? "" : "shown"}" role="status">${this.said}</div>

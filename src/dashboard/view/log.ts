@@ -24,6 +24,7 @@ export class LogView extends View {
     preferences: { attribute: false },
     polled: { attribute: false },
     statsRevision: { type: Number },
+    isOnline: { type: Boolean },
     status: { state: true },
   };
 
@@ -34,6 +35,8 @@ export class LogView extends View {
   declare preferences: Preferences;
   declare polled: StatsPoll;
   declare statsRevision: number;
+  /** Whether new entries can come at all. */
+  declare isOnline: boolean;
   /** Grows to draw what stands around the list; its rows are drawn by the list itself. */
   declare status: number;
   /** Absent until the first drawing has made its element. */
@@ -45,6 +48,7 @@ export class LogView extends View {
   constructor() {
     super();
     this.status = 0;
+    this.isOnline = true;
     this.#actions.className = "row-actions";
     this.#actions.setAttribute("role", "gridcell");
   }
@@ -160,7 +164,8 @@ export class LogView extends View {
 
   #followText(feed: LogFeed): string {
     if (this.session.status === "ended") return "Session ended";
-    return feed.isFollowing ? "Following" : "Paused";
+    if (!feed.isFollowing) return "Paused";
+    return this.isOnline ? "Following" : "Waiting for the server";
   }
 
   get #searchNote(): string {

@@ -25,6 +25,7 @@ export class SessionPanel extends View {
     route: { attribute: false },
     preferences: { attribute: false },
     nowMs: { type: Number },
+    isOnline: { type: Boolean },
     statsRevision: { state: true },
     charted: { state: true },
   };
@@ -34,6 +35,7 @@ export class SessionPanel extends View {
   declare route: Route;
   declare preferences: Preferences;
   declare nowMs: number;
+  declare isOnline: boolean;
   declare statsRevision: number;
   declare charted: ViewEvents["tr-chart"];
   #polled: StatsPoll | undefined;
@@ -41,6 +43,7 @@ export class SessionPanel extends View {
   constructor() {
     super();
     this.statsRevision = 0;
+    this.isOnline = true;
     this.charted = { template: "", path: "" };
     listen(this, "tr-chart", (charted) => {
       this.charted = charted;
@@ -70,7 +73,7 @@ export class SessionPanel extends View {
       ${this.#renderHead()}
       <div class="tab-panel" id="panel-log" role="tabpanel" aria-labelledby="tab-log" ?hidden=${tab !== "log"}>
         <tr-log .source=${this.source} .session=${this.session} .filter=${filter} .seq=${seq} .preferences=${this.preferences}
-          .polled=${this.#polled!} .statsRevision=${this.statsRevision}></tr-log>
+          .polled=${this.#polled!} .statsRevision=${this.statsRevision} .isOnline=${this.isOnline}></tr-log>
       </div>
       ${
         tab === "overview"
