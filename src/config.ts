@@ -51,6 +51,12 @@ export const limits = {
   /** Memory of pages that is kept for the next ones: a full page of usual entries, and so many at once. */
   pageMemorySizeBytesMax: 4 * MiB,
   pageMemoryCountMax: 4,
+  /** Pages made ahead that are kept at once, usually as large as such memory, and `pageSizeBytesMax` at most. */
+  pageAheadCountMax: 4,
+  /** A page made ahead is forgotten when nobody asked for it for so long: readers that go straight on ask within milliseconds. */
+  pageAheadMsMax: 5000,
+  /** Ends of pages that are remembered, about 100 bytes each: who asks for a page there goes straight on. */
+  pageEndCountMax: 1024,
   /** Long poll. */
   waitMsMax: 30_000,
   /** Metadata of a session (contract 3). */

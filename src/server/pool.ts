@@ -30,6 +30,8 @@ export interface TaskWorkerData {
 export interface TaskThreads {
   /** Tasks that wait for a thread. */
   readonly waitingCount: number;
+  /** Threads that have nothing to do; some may have to be started first. */
+  readonly freeCount: number;
   /** Rejects when the thread died in it. @param moved memory of the task that goes to the thread: it is gone here. */
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
@@ -54,6 +56,8 @@ export class Threads {
   readonly #options: ThreadsOptions;
   readonly #onError: (error: Error) => void;
   #pool: Piscina | undefined;
+  /** Tasks that run or wait. */
+  #taskCount = 0;
   #isClosed = false;
 
   constructor(options: ThreadsOptions, onError: (error: Error) => void) {
@@ -67,11 +71,21 @@ export class Threads {
     return this.#pool?.queueSize ?? 0;
   }
 
+  /** Threads that have nothing to do. */
+  get freeCount(): number {
+    return Math.max(0, this.#options.maxThreads - this.#taskCount);
+  }
+
   /** Rejects when the thread died in it, or could not be started. @param moved memory of the task that goes to the thread. */
-  run<Result>(task: unknown, name: string, moved: readonly ArrayBuffer[] = []): Promise<Result> {
-    if (this.#isClosed) return Promise.reject(new Error("The threads were stopped."));
+  async run<Result>(task: unknown, name: string, moved: readonly ArrayBuffer[] = []): Promise<Result> {
+    if (this.#isClosed) throw new Error("The threads were stopped.");
     this.#pool ??= this.#start();
-    return this.#pool.run(task, { name, transferList: [...moved] }) as Promise<Result>;
+    this.#taskCount++;
+    try {
+      return (await this.#pool.run(task, { name, transferList: [...moved] })) as Result;
+    } finally {
+      this.#taskCount--;
+    }
   }
 
   /** Ends the threads, whatever they do. */
@@ -145,6 +159,10 @@ export class TaskPool implements TaskThreads {
 
   get waitingCount(): number {
     return this.#threads.waitingCount;
+  }
+
+  get freeCount(): number {
+    return this.#threads.freeCount;
   }
 
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result> {

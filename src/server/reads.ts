@@ -8,6 +8,7 @@ import { type Page, PageBuilder, type PageFormat, type PageGap } from "../wire/p
 import type { Engine } from "./engine.ts";
 import { sessionNotFound } from "./intake.ts";
 import { PageMemory } from "./page-memory.ts";
+import { type PageMaker, PagesAhead, type StraightPage } from "./pages-ahead.ts";
 import { isRefusal } from "./query-input.ts";
 import type { ReadFilter, ReadQuery } from "./read-input.ts";
 import type { Session } from "./session.ts";
@@ -35,14 +36,16 @@ interface PageRange {
 /** Entries of a page that the main thread makes itself: about a millisecond of its time. */
 const ringPageEntryCountMax = 2000;
 
-export class Reads {
+export class Reads implements PageMaker {
   readonly #engine: Engine;
   readonly #builder = new PageBuilder();
   readonly #view = new BlockView();
   readonly #memory = new PageMemory();
+  readonly #ahead: PagesAhead;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#ahead = new PagesAhead(this, engine.clock);
   }
 
   /** Returns the page that `query` asks for; its entries are the caller's until they are released. */
@@ -94,11 +97,7 @@ export class Reads {
     if (this.#engine.query.waitingCount >= limits.queryWaitingCountMax) return queriesFullRefusal;
     for (let attempt = 1; ; attempt++) {
       const { segments } = session;
-      const task = taskOf();
-      const moved = task.memory === undefined ? [] : [task.memory.buffer];
-      const found = await this.#engine.query
-        .run<Result | Refusal>(name, { ...task, id: session.id, segments }, moved)
-        .catch((error: unknown) => error as Error);
+      const found = await this.#tryOnFiles<Result>(session, name, taskOf());
       if (!(found instanceof Error) && !isRefusal(found)) return found;
       if (session.isRemoved) return sessionNotFound(session.id);
       if (attempt < 3 && segments !== session.segments) continue;
@@ -108,11 +107,44 @@ export class Reads {
     }
   }
 
+  #tryOnFiles<Result>(
+    { id, segments }: Session,
+    name: string,
+    task: { readonly memory?: OwnedBytes },
+  ): Promise<Result | Refusal | Error> {
+    const moved = task.memory === undefined ? [] : [task.memory.buffer];
+    return this.#engine.query
+      .run<Result | Refusal>(name, { ...task, id, segments }, moved)
+      .catch((error: unknown) => error as Error);
+  }
+
   async #pageOf(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Promise<Page | Refusal> {
     if (isSmallAndResident(session, range, filter)) return this.#fromRing(session, range, filter, format);
     const { direction, position, limit } = range;
-    const task = (): PageTask => ({ direction, position, limit, spec: filter.spec, format, memory: this.#memory.take() });
-    return this.#runOnFiles<Page>(session, "page", task);
+    if (direction === "after" && limit > 0 && filter.filter.isEmpty)
+      return this.#ahead.page({ session, position, limit, format });
+    return this.#fromFiles(session, { direction, position, limit, spec: filter.spec, format });
+  }
+
+  /** Makes a page of every entry behind a position, from the files. */
+  make({ session, ...wanted }: StraightPage): Promise<Page | Refusal> {
+    return this.#fromFiles(session, { ...wanted, direction: "after", spec: {} });
+  }
+
+  /** Makes such a page if that delays nobody: a thread must stay free for who asks next. */
+  tryMakeAhead({ session, ...wanted }: StraightPage): Promise<Page | undefined> | undefined {
+    if (this.#engine.query.freeCount < 2) return undefined;
+    // Whatever is wrong, who asks for the page is told.
+    const making = this.#tryOnFiles<Page>(session, "page", this.#taskOf({ ...wanted, direction: "after", spec: {} }));
+    return making.then((page) => (page instanceof Error || isRefusal(page) ? undefined : page));
+  }
+
+  #fromFiles(session: Session, wanted: Omit<PageTask, "memory">): Promise<Page | Refusal> {
+    return this.#runOnFiles<Page>(session, "page", () => this.#taskOf(wanted));
+  }
+
+  #taskOf(wanted: Omit<PageTask, "memory">): PageTask {
+    return { ...wanted, memory: this.#memory.take() };
   }
 
   #fromRing(session: Session, range: PageRange, filter: ReadFilter, format: PageFormat): Page {

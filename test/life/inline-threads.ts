@@ -85,6 +85,7 @@ export class InlineTasks implements TaskThreads {
   readonly #tasks: Readonly<Record<string, (task: never) => unknown>>;
   #last: Promise<unknown> = Promise.resolve();
   waitingCount = 0;
+  freeCount = 2;
   /** Names of the tasks that were run, in order. */
   readonly log: string[] = [];
   /** Tasks of these names find their thread dead. */

@@ -6,6 +6,7 @@ import type { HttpAnswer } from "../harness/http.ts";
 import { LiveSocket } from "../harness/live-socket.ts";
 import { isChosen, madeEntry, madeFilter, queryOf, readEntry } from "../harness/log-model.ts";
 import { freshSessionId, randomOf, seedOfRun } from "../harness/random.ts";
+import { RawConnection } from "../harness/raw.ts";
 import { sharedServer, type TestServer } from "../harness/server.ts";
 import { until } from "../harness/until.ts";
 
@@ -252,6 +253,32 @@ for (const [format, accept, type, check] of forms) {
     }
   });
 }
+
+test("readers that go straight on at once get every entry, while others leave with a page under way", async () => {
+  const readers = Array.from({ length: 8 }, async (_, index) => {
+    const limit = 2500 + index;
+    const read: EntryObject[] = [];
+    for (let cursor = 0, more = true; more; ) {
+      const got = await page(`cursor=${cursor}&limit=${limit}`);
+      read.push(...got.entries);
+      ({ cursor, more } = got);
+    }
+    assert.deepEqual(read, log);
+  });
+  const leavers = Array.from({ length: 24 }, async (_, index) => {
+    const connection = await RawConnection.open(Number(new URL(server.url).port));
+    const pageCount = 1 + (index % 4);
+    for (let count = 0; count <= pageCount; count++) {
+      const query = `cursor=${count * 3000}&limit=3000&format=ndjson`;
+      connection.send(`GET /sessions/${id}/log?${query} HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\n\r\n`);
+      if (count === pageCount) break;
+      const answer = await connection.answer();
+      assert.equal(answer?.body.split("\n", 1)[0], JSON.stringify(log[count * 3000]));
+    }
+    connection.socket.destroy();
+  });
+  await Promise.all([...readers, ...leavers]);
+});
 
 test("a read of an empty session is an empty page", async () => {
   const empty = await server.session();

@@ -37,6 +37,21 @@ for (const maxThreads of [1, 2]) {
   });
 }
 
+test("threads that have something to do are not free, also when it fails", async () => {
+  const { threads } = fragile(2);
+  const pool = threads(false);
+  assert.equal(pool.freeCount, 2);
+  const tasks = ["a", "b", "c"].map((task) => pool.run(task, "answer"));
+  assert.equal(pool.freeCount, 0);
+  await Promise.all(tasks);
+  assert.equal(pool.freeCount, 2);
+  const last = pool.run("last", "die");
+  assert.equal(pool.freeCount, 1);
+  await assert.rejects(last);
+  assert.equal(pool.freeCount, 2);
+  await pool.close();
+});
+
 test("E7: threads that can't be started in the first place reject what they are given, and do it once they can", async () => {
   const { threads, breaks } = fragile(1);
   const pool = threads(true);
