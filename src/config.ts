@@ -53,6 +53,8 @@ export const limits = {
   pageMemoryCountMax: 4,
   /** Pages made ahead that are kept at once, usually as large as such memory, and `pageSizeBytesMax` at most. */
   pageAheadCountMax: 4,
+  /** So many of one reader, which different threads make at the same time. */
+  pageAheadDepth: 2,
   /** A page made ahead is forgotten when nobody asked for it for so long: readers that go straight on ask within milliseconds. */
   pageAheadMsMax: 5000,
   /** Ends of pages that are remembered, about 100 bytes each: who asks for a page there goes straight on. */
@@ -144,8 +146,8 @@ export const limits = {
   ownLogRetryMs: 1000,
   /** Segment files that one worker keeps open at most; fewer where `ulimit -n` is low. */
   descriptorCountMax: 4096,
-  /** Threads that read files: one long search does not stop all other reads. */
-  queryThreadCount: 2,
+  /** Threads that read files: one long search does not stop all other reads, and pages made ahead leave one free. */
+  queryThreadCount: 3,
   /** Threads for archives, of which one runs at a time, and for removals, which then have the other. */
   backgroundThreadCount: 2,
   /** Query tasks waiting before reads answer 429; watch tailrace_queries_waiting. */
@@ -161,4 +163,5 @@ assert(limits.messageSizeBytesMax <= limits.entrySizeBytesMax, "a rendered messa
 assert(limits.deltaSizeBytesMax <= limits.socketSendBudgetBytes, "one delta fits the send budget");
 assert(limits.blockTargetSizeBytes < limits.blockSizeBytesMax, "a block closes before its limit");
 assert(limits.jobBatchCountMax <= limits.queueBatchCountMax, "a job fits the queue");
+assert(limits.pageAheadDepth <= limits.pageAheadCountMax, "the pages of one reader are kept");
 assert(limits.slabPageSizeBytes % 8 === 0, "slab pages are aligned");

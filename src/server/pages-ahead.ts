@@ -1,6 +1,6 @@
 /**
- * Pages made ahead. Who asks for a page exactly where the one before it ended goes straight on, so the page behind it is made
- * while this one is sent and read. Only pages of consecutive entries up to their limit are kept: what they say never changes.
+ * Pages made ahead. Who asks for a page exactly where the one before it ended goes straight on, so the pages behind it are made
+ * while this one is sent and read; where they begin is known, for each holds its limit. Only pages of consecutive entries up to their limit are kept: what they say never changes.
  * A page whose first entries retention took begins elsewhere from then on, and is not found any more; what changes with each
  * answer (head, first, more) is put around the entries when they are sent.
  */
@@ -64,13 +64,16 @@ export class PagesAhead {
     return ahead.page;
   }
 
-  /** Remembers where a page ended, and makes the next one when its reader goes straight on. */
+  /** Remembers where a page ended, and makes the next ones when its reader goes straight on. */
   #expect(next: StraightPage, goesOn: boolean): void {
-    const key = keyOf(next);
-    // Another reader is at the same place: it has its page.
-    if (this.#ends.has(key)) return;
-    this.#ends.set(key, goesOn ? this.#tryBegin(key, next) : undefined);
-    if (this.#ends.size > limits.pageEndCountMax) this.#forgetOldest();
+    for (let count = 0; count < (goesOn ? limits.pageAheadDepth : 1); count++) {
+      const after = { ...next, position: next.position + count * next.limit };
+      const key = keyOf(after);
+      // It is under way, or another reader is at the same place.
+      if (this.#ends.get(key) !== undefined) continue;
+      this.#ends.set(key, goesOn ? this.#tryBegin(key, after) : undefined);
+    }
+    while (this.#ends.size > limits.pageEndCountMax) this.#forgetOldest();
   }
 
   #tryBegin(key: string, next: StraightPage): PageAhead | undefined {

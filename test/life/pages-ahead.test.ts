@@ -59,7 +59,7 @@ async function askedAt(ahead: PagesAhead, slot: number, position: number): Promi
   return page;
 }
 
-test("who asks where the last page ended has the next one made ahead, each once, and none behind the head", async () => {
+test("who asks where the last page ended has the next ones made ahead, each once, and none behind the head", async () => {
   const maker = new CountingMaker();
   const ahead = new PagesAhead(maker, new HandClock());
   for (let position = 0; position < entryCount; position += limit) maker.release(await askedAt(ahead, 1, position));
@@ -79,7 +79,7 @@ test("pages are not made ahead for who jumps, while no thread is to spare, and a
   maker.missingCount = 1;
   const page = await askedAt(ahead, 1, 740);
   // What was made ahead had an entry too few: it is gone, and the page was made again.
-  assert.deepEqual([maker.aheadCount, maker.madeCount, maker.kept.size], [1, 9, 1]);
+  assert.deepEqual([maker.aheadCount, maker.madeCount, maker.kept.size], [limits.pageAheadDepth, 9, 1]);
   maker.release(page);
 });
 
@@ -89,7 +89,7 @@ test("a page that nobody asked for in time is forgotten", async () => {
   const ahead = new PagesAhead(maker, clock);
   for (const position of [0, 10]) maker.release(await askedAt(ahead, 1, position));
   await nextTurn();
-  assert.deepEqual([maker.madeCount, maker.kept.size], [2, 1]);
+  assert.deepEqual([maker.madeCount, maker.kept.size], [2, limits.pageAheadDepth]);
   await clock.advance(limits.pageAheadMsMax + 1, nextTurn);
   assert.equal(maker.kept.size, 0);
   maker.release(await askedAt(ahead, 1, 20));
@@ -115,7 +115,7 @@ test("pages ahead are bounded, and old ones make room", () =>
       await clock.advance(limits.pageAheadMsMax + 1, nextTurn);
       const before = maker.aheadCount;
       for (const position of [0, 10]) maker.release(await askedAt(ahead, 99, position));
-      assert.equal(maker.aheadCount, before + 1);
+      assert.equal(maker.aheadCount, before + limits.pageAheadDepth);
     }),
     { numRuns: 30 },
   ));
