@@ -1,8 +1,10 @@
 /**
- * Pages made ahead. Who asks for a page exactly where the one before it ended goes straight on, so the pages behind it are made
- * while this one is sent and read; where they begin is known, for each holds its limit. Only pages of consecutive entries up to their limit are kept: what they say never changes.
- * A page whose first entries retention took begins elsewhere from then on, and is not found any more; what changes with each
- * answer (head, first, more) is put around the entries when they are sent.
+ * Pages made ahead. Who asks for a page exactly where the one before it ended goes straight on: so the pages behind it are
+ * made while this one is sent and read. Where they begin is known, for each holds its limit.
+ *
+ * Only pages of consecutive entries up to their limit are kept: what they say never changes. A page whose first entries
+ * retention took begins elsewhere from then on, and is not found any more. What changes with each answer (head, first, more)
+ * is put around the entries when they are sent.
  */
 import type { Clock } from "../base/clock.ts";
 import { limits } from "../config.ts";
