@@ -3,11 +3,14 @@
  * finds such a string, its end and its number in a dictionary, instead of scanning, hashing and comparing it.
  */
 import { assert } from "../base/assert.ts";
+import * as words from "../base/words.hot.ts";
 import type { Dictionary } from "./dictionary.hot.ts";
 
 const slotBits = 8;
 const slotCount = 1 << slotBits;
 const quote = 0x22;
+// A constant of this module: imported functions are looked up at every call.
+const same = words.sameWords;
 /** Longer strings are not kept; of these, and of new ones, the last words may be read past their end. */
 const stringSizeBytesMax = 252;
 const slotSizeBytes = stringSizeBytesMax + 4;
@@ -36,19 +39,8 @@ export class KnownStrings {
 
   #isAt(slot: number, view: DataView, at: number): boolean {
     const size = this.#sizes[slot]!;
-    const words = this.#words;
-    const start = slot * slotSizeBytes;
-    const whole = size & ~3;
-    let index = 0;
-    for (; index < whole; index += 4) {
-      if (view.getInt32(at + index, true) !== words.getInt32(start + index, true)) return false;
-    }
-    if (index < size) {
-      const difference = view.getInt32(at + index, true) ^ words.getInt32(start + index, true);
-      if (difference << ((index + 4 - size) << 3) !== 0) return false;
-    }
     this.size = size;
-    return size > 0 && view.getUint8(at + size) === quote;
+    return size > 0 && same(view, at, this.#words, slot * slotSizeBytes, size) && view.getUint8(at + size) === quote;
   }
 
   /** Remembers the string [start, end) of `view`, in which nothing is escaped and behind which a quote stands. */

@@ -1,7 +1,7 @@
 /** Renders the pieces of a template whose placeholders are known to be plain values: what most entries consist of. */
 import { assert } from "../base/assert.ts";
 import type { ByteColumn } from "../base/bytes.ts";
-import { wordSlackBytes } from "../base/words.hot.ts";
+import * as words from "../base/words.hot.ts";
 import type { FieldsOutline } from "./fields-outline.hot.ts";
 import { isShortestNumber } from "./json-text.hot.ts";
 import { pieceStride, type Template } from "./template.ts";
@@ -15,7 +15,8 @@ const openBrace = 0x7b;
 // Constants of this module: the compiler knows their values, and imported functions are looked up at every call.
 const stride = pieceStride;
 const noSlot = slotNone;
-const slack = wordSlackBytes;
+const slack = words.wordSlackBytes;
+const { copyWords } = words;
 const isShortest = isShortestNumber;
 
 /**
@@ -69,9 +70,4 @@ export function appendKnownPieces(
   }
   target.length = to;
   return index;
-}
-
-function copyWords(target: DataView, to: number, source: DataView, start: number, end: number): void {
-  const distance = to - start;
-  for (let at = start; at < end; at += 4) target.setInt32(at + distance, source.getInt32(at, true), true);
 }

@@ -4,7 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
-import { wordSlackBytes } from "../base/words.hot.ts";
+import * as words from "../base/words.hot.ts";
 import * as outlines from "./fields-outline.hot.ts";
 import * as templates from "./template.ts";
 
@@ -24,6 +24,7 @@ export const slotUnknown = -1;
 const rowStride = outlines.outlineRowStride;
 const depthBits = outlines.outlineDepthBits;
 const depthMask = (1 << depthBits) - 1;
+const same = words.sameWords;
 const { pieceStride, stepStride, stepIsIndex } = templates;
 
 export class TemplateShape {
@@ -39,7 +40,7 @@ export class TemplateShape {
 
   constructor(template: templates.Template) {
     assert(TemplateShape.suits(template), "only templates that suit have shapes");
-    const text = new Uint8Array(template.text.length + wordSlackBytes);
+    const text = new Uint8Array(template.text.length + words.wordSlackBytes);
     text.set(template.text);
     this.text = new DataView(text.buffer);
     this.slots = new Int32Array(template.pieces.length / pieceStride);
@@ -66,16 +67,9 @@ export class TemplateShape {
     for (let row = rowStride; row <= lastRow; row += rowStride) {
       const kind = rows[row + 1]!;
       if (kind !== kinds[row >> 2]) return false;
-      const end = name + (kind >>> depthBits);
-      let at = rows[row]!;
-      for (; name + 4 <= end; name += 4, at += 4) {
-        if (view.getInt32(at, true) !== names.getInt32(name, true)) return false;
-      }
-      if (name === end) continue;
-      // Of the last word only what belongs to the name counts.
-      const difference = view.getInt32(at, true) ^ names.getInt32(name, true);
-      if (difference << ((name + 4 - end) << 3) !== 0) return false;
-      name += 4;
+      const sizeBytes = kind >>> depthBits;
+      if (!same(view, rows[row]!, names, name, sizeBytes)) return false;
+      name += (sizeBytes + 3) & ~3;
     }
     return true;
   }
