@@ -21,16 +21,18 @@ export const outlineLastRow = rowCountMax * outlineRowStride;
 
 /** Filled by a scanner per entry. */
 export class FieldsOutline {
-  /** Memory that the offsets lie in; can be read three bytes past any value. */
+  /** Memory that the offsets lie in; can be read seven bytes past any value. */
   bytes: OwnedBytes = new Uint8Array(8);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   /**
    * The first row begins at `outlineRowStride`: before it goes what has no row. A valueEnd is negative when the value is a
-   * string with escapes, and means nothing for objects and arrays.
+   * string with escapes or a number that may be shown otherwise, and 0 for objects and arrays.
    */
   readonly rows = new Int32Array(outlineLastRow + outlineRowStride);
   /** Where the last row begins; 0: no members. */
   lastRow = 0;
   /** All members are here, and no name has escapes. */
   isWhole = false;
+  /** Outlines with the same one have the same names and nesting; 0: not known. */
+  guide = 0;
 }

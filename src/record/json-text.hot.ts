@@ -154,19 +154,14 @@ export function joinHalves(target: ByteColumn, start: number): void {
   target.length = to;
 }
 
-/** Returns whether the number `source[start, end)` is surely shown as it was sent; false for some that are too. */
-export function isShortestNumber(source: AnyBytes, start: number, end: number): boolean {
+/**
+ * Returns whether the decimal `source[start, end)`, which has a point, but neither sign nor exponent, is surely shown as it was
+ * sent; false for some that are too.
+ */
+export function isShortestDecimal(source: AnyBytes, start: number, end: number): boolean {
   assert(start < end && end <= source.length, "the number lies in the source");
-  let at = start;
-  if (source[at] === minus) at++;
-  const first = at;
-  while (at < end && (source[at]! - zero) >>> 0 <= 9) at++;
-  // Of integers only -0 is not.
-  if (at === end) return first === start || source[first] !== zero;
-  if (source[at] !== dot || end - first > exactDigitCountMax + 1 || source[end - 1] === zero) return false;
-  at++;
-  while (at < end && (source[at]! - zero) >>> 0 <= 9) at++;
-  return at === end && (source[first] !== zero || end - first < tinySizeBytesMin);
+  if (end - start > exactDigitCountMax + 1 || source[end - 1] === zero) return false;
+  return source[start] !== zero || end - start < tinySizeBytesMin;
 }
 
 /** Decimals below 1e-6 are written with an exponent. */

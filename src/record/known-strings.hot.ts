@@ -8,6 +8,8 @@ import type { Dictionary } from "./dictionary.hot.ts";
 
 const slotBits = 8;
 const slotCount = 1 << slotBits;
+/** Slots are numbers below this one. */
+export const knownStringCountMax = slotCount;
 const quote = 0x22;
 // A constant of this module: imported functions are looked up at every call.
 const same = words.sameWords;

@@ -3,21 +3,16 @@ import { assert } from "../base/assert.ts";
 import type { ByteColumn } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 import type { FieldsOutline } from "./fields-outline.hot.ts";
-import { isShortestNumber } from "./json-text.hot.ts";
 import { pieceStride, type Template } from "./template.ts";
 import { slotNone, type TemplateShape } from "./template-shape.hot.ts";
 
 const quote = 0x22;
-const nine = 0x39;
-const openBracket = 0x5b;
-const openBrace = 0x7b;
 
 // Constants of this module: the compiler knows their values, and imported functions are looked up at every call.
 const stride = pieceStride;
 const noSlot = slotNone;
 const slack = words.wordSlackBytes;
 const { copyWords } = words;
-const isShortest = isShortestNumber;
 
 /**
  * Appends pieces from number `first` on, up to one whose value is not copied as it was sent. The literal of that one is there.
@@ -45,11 +40,13 @@ export function appendKnownPieces(
     const literalStart = pieces[piece]!;
     const literalEnd = pieces[piece + 1]!;
     const slot = slots[index]!;
-    const start = slot > noSlot ? rows[slot + 2]! : 0;
-    const byte = slot > noSlot ? bytes[start]! : 0;
-    // The ends of objects and arrays mean nothing; a string with escapes has a negative one.
-    const end = byte === 0 || byte === openBrace || byte === openBracket ? 0 : rows[slot + 3]!;
-    const size = literalEnd - literalStart + (end > 0 ? end - start : 0) + 2 * slack;
+    let start = 0;
+    let end = 0;
+    if (slot > noSlot) {
+      start = rows[slot + 2]!;
+      end = rows[slot + 3]!;
+    }
+    const size = literalEnd - literalStart + Math.max(end - start, 0) + 2 * slack;
     if (to + size > out.byteLength) {
       target.length = to;
       target.reserve(size);
@@ -59,14 +56,12 @@ export function appendKnownPieces(
     to += literalEnd - literalStart;
     if (slot === noSlot) continue;
     if (end <= 0) break;
-    if (byte === quote) {
-      copyWords(out, to, view, start + 1, end - 1);
-      to += end - start - 2;
-    } else {
-      if (byte <= nine && !isShortest(bytes, start, end)) break;
-      copyWords(out, to, view, start, end);
-      to += end - start;
+    if (bytes[start] === quote) {
+      start++;
+      end--;
     }
+    copyWords(out, to, view, start, end);
+    to += end - start;
   }
   target.length = to;
   return index;

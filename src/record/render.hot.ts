@@ -182,13 +182,12 @@ export class Renderer {
   #appendScalar(outline: FieldsOutline, row: number): boolean {
     const { rows, bytes } = outline;
     const start = rows[row + 2]!;
-    const end = rows[row + 3]!;
-    const first = bytes[start]!;
-    if (first === quote) {
-      if (appendUnescaped(this.#target, bytes, start + 1, -end - 1)) this.#hasHalves = true;
+    const end = -rows[row + 3]!;
+    if (bytes[start] === quote) {
+      if (appendUnescaped(this.#target, bytes, start + 1, end - 1)) this.#hasHalves = true;
       return true;
     }
-    if (first > nine || end - start > numberSizeBytesPlain) return false;
+    if (end === 0 || end - start > numberSizeBytesPlain) return false;
     appendNumber(this.#target, bytes, start, end);
     return true;
   }

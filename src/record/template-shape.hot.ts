@@ -37,6 +37,8 @@ export class TemplateShape {
   #names = new DataView(new ArrayBuffer(0));
   /** -1: nothing was learned. */
   #lastRow = -1;
+  /** That of the outline which was seen last. */
+  #guide = 0;
 
   constructor(template: templates.Template) {
     assert(TemplateShape.suits(template), "only templates that suit have shapes");
@@ -58,6 +60,7 @@ export class TemplateShape {
 
   /** Returns whether names and nesting of `outline` are those that were learned. */
   matches(outline: outlines.FieldsOutline): boolean {
+    if (outline.guide !== 0 && outline.guide === this.#guide) return true;
     const lastRow = outline.lastRow;
     if (lastRow !== this.#lastRow) return false;
     const { rows, view } = outline;
@@ -71,6 +74,7 @@ export class TemplateShape {
       if (!same(view, rows[row]!, names, name, sizeBytes)) return false;
       name += (sizeBytes + 3) & ~3;
     }
+    this.#guide = outline.guide;
     return true;
   }
 
@@ -78,6 +82,7 @@ export class TemplateShape {
   learn(template: templates.Template, outline: outlines.FieldsOutline): boolean {
     assert(this.slots.length * pieceStride === template.pieces.length, "the shape is of this template");
     this.#lastRow = -1;
+    this.#guide = 0;
     if (!this.#keepNames(outline)) return false;
     const { text, pieces } = template;
     let step = 0;
@@ -92,6 +97,7 @@ export class TemplateShape {
       step = stepEnd;
     }
     this.#lastRow = outline.lastRow;
+    this.#guide = outline.guide;
     return true;
   }
 

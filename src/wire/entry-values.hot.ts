@@ -5,10 +5,11 @@
 import { ByteColumn, type OwnedBytes, textOf } from "../base/bytes.ts";
 import { appendWords } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
-import { KnownStrings } from "../record/known-strings.hot.ts";
+import { KnownStrings, knownStringCountMax } from "../record/known-strings.hot.ts";
 import { levelOfBytes, usualLevelAt, usualLevelSizeBytes } from "../record/level-bytes.hot.ts";
 import { levelNone, levelOfPino } from "../record/levels.ts";
 import { TimeReader } from "../record/time.hot.ts";
+import { FieldsGuide } from "./fields-guide.hot.ts";
 import { fault, type JsonScanner, TextSpan } from "./json-scan.hot.ts";
 import { member } from "./members.hot.ts";
 
@@ -61,6 +62,8 @@ export class EntryValues {
   /** Members that are to become fields, as they were sent, with commas between. */
   readonly others = new ByteColumn(1024);
   readonly #scanner: JsonScanner;
+  /** By the slot of the format. */
+  readonly #guides: (FieldsGuide | undefined)[] = new Array(knownStringCountMax).fill(undefined);
   readonly #time = new TimeReader();
   readonly #span = new TextSpan();
   #columns!: EntryColumns;
@@ -254,7 +257,7 @@ export class EntryValues {
   #takeFields(number: number, at: number): number {
     const scanner = this.#scanner;
     if (scanner.bytes[at] !== openBrace) return number === data ? this.#takeOther(at) : this.#takeInvalid(number, at);
-    const next = scanner.skipFields(at);
+    const next = scanner.skipFields(at, this.#guide());
     if (next < 0) return -1;
     if (next > scanner.stop) return scanner.fail(fault.tooLarge, scanner.stop);
     this.fieldCount = scanner.memberCount;
@@ -264,6 +267,17 @@ export class EntryValues {
     scanner.copyValue(at, next, fields);
     this.#see(number);
     return next;
+  }
+
+  /** Fields of one format mostly look alike. */
+  #guide(): FieldsGuide | undefined {
+    const slot = (this.seen & (1 << format)) !== 0 ? this.formatSlot : -1;
+    if (slot < 0) return undefined;
+    const known = this.#guides[slot];
+    if (known !== undefined) return known;
+    const guide = new FieldsGuide();
+    this.#guides[slot] = guide;
+    return guide;
   }
 }
 

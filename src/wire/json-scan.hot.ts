@@ -10,6 +10,8 @@ import { type AnyBytes, ByteColumn, type OwnedBytes } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 import { appendWords, wordOf, wordSlackBytes } from "../base/words.hot.ts";
 import * as outlines from "../record/fields-outline.hot.ts";
+import { isShortestDecimal } from "../record/json-text.hot.ts";
+import type { FieldsGuide } from "./fields-guide.hot.ts";
 import { copyEscape, skipEscape } from "./json-escape.hot.ts";
 
 /** Zeros behind the body: what a look ahead (a word, the longest member name) may touch. */
@@ -37,6 +39,7 @@ const carriageReturn = 0x0d;
 const plus = 0x2b;
 const dot = 0x2e;
 const zero = 0x30;
+const nine = 0x39;
 const colon = 0x3a;
 const backslash = 0x5c;
 
@@ -51,6 +54,7 @@ const depthLimit = 32;
 const { specialsOf, whichByte } = words;
 const outlineStride = outlines.outlineRowStride;
 const outlineDepthBits = outlines.outlineDepthBits;
+const isShortest = isShortestDecimal;
 const lastRowMax = outlines.outlineLastRow;
 
 /** Text of a string: where it lies in the body, or written down when it had escapes. Valid until the span is read again. */
@@ -81,6 +85,8 @@ export class JsonScanner {
   spaced = false;
   /** The string that was skipped last has an escape. */
   escaped = false;
+  /** The number that was skipped last is shown as it was sent; false for some that are too. */
+  isShortest = false;
   /** Members of the object that was skipped last, nested ones not counted. */
   memberCount = 0;
   /** What `skipFields` saw last; its offsets are positions here, valid until the next body. */
@@ -251,9 +257,18 @@ export class JsonScanner {
     return this.#skip(at, this.#otherOutline);
   }
 
-  /** Skips the value like `skipValue`, and notes in `outline` where its members lie. */
-  skipFields(at: number): number {
-    return this.#skip(at, this.outline);
+  /**
+   * Skips the value like `skipValue`, and notes in `outline` where its members lie.
+   * @param guide knows fields that these may look like.
+   */
+  skipFields(at: number, guide?: FieldsGuide): number {
+    const followed = guide === undefined ? -1 : guide.follow(this, at);
+    if (followed >= 0) return followed;
+    this.fault = fault.none;
+    this.outline.guide = 0;
+    const next = this.#skip(at, this.outline);
+    if (next >= 0 && guide !== undefined) guide.learn(this, at, next);
+    return next;
   }
 
   #skip(at: number, outline: outlines.FieldsOutline): number {
@@ -289,10 +304,11 @@ export class JsonScanner {
       const byte = bytes[at]!;
       if (byte === quote) {
         at = this.skipString(at + 1);
-        rows[row + 3] = this.escaped ? -at : at;
+        if (arrays === 0) rows[row + 3] = this.escaped ? -at : at;
       } else if (byte === openBrace || byte === openBracket) {
         if (depth === depthMax) return this.fail(fault.tooDeep, at);
         const isArray = byte === openBracket;
+        if (arrays === 0) rows[row + 3] = 0;
         if (isArray) arrays |= 1 << depth;
         depth++;
         at++;
@@ -303,7 +319,7 @@ export class JsonScanner {
         }
       } else {
         at = this.#skipScalar(at);
-        rows[row + 3] = at;
+        if (arrays === 0) rows[row + 3] = byte > nine || this.isShortest ? at : -at;
       }
       if (at < 0) return -1;
       // Here a value is over: close what ends here, then go on to the next one.
@@ -344,22 +360,28 @@ export class JsonScanner {
     return this.skipNumber(at);
   }
 
-  /** Skips the number at `at`. */
+  /** Skips the number at `at`, and tells in `isShortest` how it is shown. */
   skipNumber(at: number): number {
     const bytes = this.bytes;
-    if (bytes[at] === minus) at++;
+    const isNegative = bytes[at] === minus;
+    if (isNegative) at++;
+    const start = at;
     const first = bytes[at]! - zero;
     if (first >>> 0 > 9) return this.fail(fault.syntax, at);
     at++;
     if (first > 0) while ((bytes[at]! - zero) >>> 0 <= 9) at++;
+    // Of integers only -0 is shown otherwise.
+    this.isShortest = first > 0 || !isNegative;
     if (bytes[at] === dot) {
       at = this.#skipDigits(at + 1);
       if (at < 0) return -1;
+      this.isShortest = isShortest(bytes, start, at);
     }
     if ((bytes[at]! | 0x20) === 0x65) {
       at++;
       if (bytes[at] === plus || bytes[at] === minus) at++;
       at = this.#skipDigits(at);
+      this.isShortest = false;
     }
     return at;
   }
