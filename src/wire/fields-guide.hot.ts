@@ -19,6 +19,7 @@ const missCountMin = 2;
 
 // Constants of this module: the compiler knows their values.
 const lineFeed = 0x0a;
+const space = 0x20;
 const quote = 0x22;
 const nine = 0x39;
 const openBracket = 0x5b;
@@ -43,6 +44,7 @@ export class FieldsGuide {
   /** Levels of nesting that the gaps open. */
   #depth = 0;
   #memberCount = 0;
+  /** White space stands in the gaps. */
   #isSpaced = false;
   /** How many fields did not fit since the last that did. */
   #missCount = 0;
@@ -102,7 +104,6 @@ export class FieldsGuide {
     const { outline, spaced, memberCount } = scanner;
     this.#missCount = 0;
     this.#memberCount = memberCount;
-    this.#isSpaced = spaced;
     this.number = outline.isWhole && this.#learnGaps(scanner, at, next) ? ++guideCount : 0;
     outline.guide = this.number;
     scanner.spaced = spaced;
@@ -117,6 +118,7 @@ export class FieldsGuide {
     let at = start;
     let gap = 0;
     this.#depth = 1;
+    this.#isSpaced = false;
     for (let row = rowStride; row <= lastRow; row += rowStride) {
       const nameKind = rows[row + 1]!;
       const valueStart = rows[row + 2]!;
@@ -141,9 +143,12 @@ export class FieldsGuide {
   #keepGap(bytes: OwnedBytes, start: number, end: number, gap: number): number {
     const next = gap + ((end - start + 3) & ~3);
     if (next > gapsSizeBytesMax) return -1;
+    let isName = false;
     for (let at = start; at < end; at++) {
       const byte = bytes[at]!;
       if (byte === lineFeed) return -1;
+      if (byte === quote) isName = !isName;
+      else if (byte <= space && !isName) this.#isSpaced = true;
       this.#gaps.setUint8(gap + at - start, byte);
     }
     return next;
