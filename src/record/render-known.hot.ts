@@ -33,6 +33,7 @@ export function appendKnownPieces(
   const count = slots.length;
   assert(first <= count && count * stride === pieces.length, "the piece is of this template");
   let out = target.view;
+  let capacity = target.bytes.length;
   let to = target.length;
   let index = first;
   for (; index < count && to <= lengthMax; index++) {
@@ -47,10 +48,11 @@ export function appendKnownPieces(
       end = rows[slot + 3]!;
     }
     const size = literalEnd - literalStart + Math.max(end - start, 0) + 2 * slack;
-    if (to + size > out.byteLength) {
+    if (to + size > capacity) {
       target.length = to;
       target.reserve(size);
       out = target.view;
+      capacity = target.bytes.length;
     }
     copyWords(out, to, text, literalStart, literalEnd);
     to += literalEnd - literalStart;
