@@ -1,6 +1,6 @@
 /** Four bytes at once, copied and compared text eight: what works on little-endian words at any offset. */
 import { assert } from "./assert.ts";
-import type { ByteColumn } from "./bytes.ts";
+import type { ByteColumn, OwnedBytes } from "./bytes.ts";
 
 /** What a copy of whole words may write behind its end; `reserve` this much more. */
 export const wordSlackBytes = 8;
@@ -33,15 +33,21 @@ export function wordOf(text: string): number {
   return text.charCodeAt(0) | (text.charCodeAt(1) << 8) | (text.charCodeAt(2) << 16) | (text.charCodeAt(3) << 24);
 }
 
+/** Memory that can be read in bytes and in words. Asking the view for its length would be a call. */
+export interface WordSource {
+  readonly bytes: OwnedBytes;
+  readonly view: DataView<ArrayBuffer>;
+}
+
 /**
  * Appends `source[start, end)`, text in UTF-8, in whole words, which beats `set` up to some hundred bytes.
  * @param source can be read seven bytes past `end`.
  */
-export function appendWords(target: ByteColumn, source: DataView, start: number, end: number): void {
-  assert(start <= end && end + wordSlackBytes - 1 <= source.byteLength, "whole words can be read");
+export function appendWords(target: ByteColumn, source: WordSource, start: number, end: number): void {
+  assert(start <= end && end + wordSlackBytes - 1 <= source.bytes.length, "whole words can be read");
   const count = end - start;
   target.reserve(count + wordSlackBytes);
-  copyWords(target.view, target.length, source, start, end);
+  copyWords(target.view, target.length, source.view, start, end);
   target.length += count;
 }
 

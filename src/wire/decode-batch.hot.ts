@@ -316,11 +316,12 @@ export class BatchDecoder {
     const { limits } = this.#context;
     const ends = this.#textEnds.range.at;
     if (ends < 0) return this.#render(index, template);
-    const { view } = this.#scanner;
+    const scanner = this.#scanner;
+    const { view } = scanner;
     const start = this.#text.range.at + view.getUint32(ends + index * 4, true);
     const end = this.#text.range.at + view.getUint32(ends + index * 4 + 4, true);
     if (end - start > limits.entrySizeBytesMax) return refusalOfSize(limits, index);
-    appendWords(columns.text, view, start, end);
+    appendWords(columns.text, scanner, start, end);
     return undefined;
   }
 

@@ -198,7 +198,7 @@ export class EntryDecoder {
     others.append(name, 0, name.length);
     others.push(quote);
     others.push(colon);
-    appendWords(others, this.#scanner.view, messageStart, messageEnd);
+    appendWords(others, this.#scanner, messageStart, messageEnd);
     this.#appendOthers(others);
   }
 
@@ -213,7 +213,7 @@ export class EntryDecoder {
       if (fields.length > start + 1) fields.push(comma);
     }
     others.reserve(wordSlackBytes);
-    appendWords(fields, others.view, 0, others.length);
+    appendWords(fields, others, 0, others.length);
     fields.push(closeBrace);
   }
 

@@ -130,9 +130,9 @@ export class EntryValues {
     if (this.otherCount > 0) others.push(comma);
     if (at === this.nameEnd + 2 && !scanner.spaced) {
       // Nothing but the colon stands between name and value.
-      appendWords(others, scanner.view, this.nameStart - 1, next);
+      appendWords(others, scanner, this.nameStart - 1, next);
     } else {
-      appendWords(others, scanner.view, this.nameStart - 1, this.nameEnd + 1);
+      appendWords(others, scanner, this.nameStart - 1, this.nameEnd + 1);
       others.push(colon);
       scanner.copyValue(at, next, others);
     }

@@ -234,7 +234,7 @@ export class JsonScanner {
   /** Appends the value at [at, next), which was skipped before, without white space outside strings. */
   copyValue(at: number, next: number, target: ByteColumn): void {
     if (!this.spaced) {
-      appendWords(target, this.view, at, next);
+      appendWords(target, this, at, next);
       return;
     }
     target.reserve(next - at + wordSlackBytes);
@@ -243,7 +243,7 @@ export class JsonScanner {
       const byte = bytes[at]!;
       if (byte === quote) {
         const end = this.skipString(at + 1);
-        appendWords(target, this.view, at, end);
+        appendWords(target, this, at, end);
         at = end;
       } else {
         if (byte > space) target.bytes[target.length++] = byte;
