@@ -3,8 +3,10 @@
  * finds such a string, its end and its number in a dictionary, instead of scanning, hashing and comparing it.
  */
 import { assert } from "../base/assert.ts";
+import { ByteColumn } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 import type { Dictionary } from "./dictionary.hot.ts";
+import { appendUnescaped } from "./json-text.hot.ts";
 
 const slotBits = 8;
 const slotCount = 1 << slotBits;
@@ -20,11 +22,14 @@ const slotSizeBytes = stringSizeBytesMax + 4;
 export class KnownStrings {
   /** Size of the string that was found last. */
   size = 0;
-  /** Strings without quotes, backslashes and control characters, each in a slot of its own. */
+  /** Strings as they were sent, each in a slot of its own. */
   readonly #bytes = new Uint8Array(slotCount * slotSizeBytes);
   readonly #words = new DataView(this.#bytes.buffer);
   /** 0: the slot is free. */
   readonly #sizes = new Uint16Array(slotCount);
+  /** 1: the string has escapes. */
+  readonly #escaped = new Uint8Array(slotCount);
+  readonly #unescaped = new ByteColumn(slotSizeBytes);
   /** The number of the string in a dictionary, as it was at that generation of it. */
   readonly #indexes = new Uint32Array(slotCount);
   readonly #generations = new Float64Array(slotCount).fill(-1);
@@ -45,8 +50,8 @@ export class KnownStrings {
     return size > 0 && same(view, at, this.#words, slot * slotSizeBytes, size) && view.getUint8(at + size) === quote;
   }
 
-  /** Remembers the string [start, end) of `view`, in which nothing is escaped and behind which a quote stands. */
-  keep(view: DataView, start: number, end: number): void {
+  /** Remembers the string [start, end) of `view`, behind which a quote stands. */
+  keep(view: DataView, start: number, end: number, isEscaped: boolean): void {
     const size = end - start;
     if (size > stringSizeBytesMax) return;
     const first = slotOf(view, start);
@@ -54,18 +59,26 @@ export class KnownStrings {
     const target = slot * slotSizeBytes;
     for (let index = 0; index < size; index++) this.#bytes[target + index] = view.getUint8(start + index);
     this.#sizes[slot] = size;
+    this.#escaped[slot] = isEscaped ? 1 : 0;
     this.#generations[slot] = -1;
   }
 
   /** Returns the number in `dictionary` of the string in `slot`; it is taken in when it is new. */
   indexIn(dictionary: Dictionary, slot: number): number {
     if (this.#generations[slot] === dictionary.generation) return this.#indexes[slot]!;
-    const start = slot * slotSizeBytes;
     assert(this.#sizes[slot]! > 0, "the slot was found");
-    const index = dictionary.intern(this.#bytes, start, start + this.#sizes[slot]!);
+    const index = this.#intern(dictionary, slot * slotSizeBytes, this.#sizes[slot]!, this.#escaped[slot] === 1);
     this.#indexes[slot] = index;
     this.#generations[slot] = dictionary.generation;
     return index;
+  }
+
+  #intern(dictionary: Dictionary, start: number, size: number, isEscaped: boolean): number {
+    if (!isEscaped) return dictionary.intern(this.#bytes, start, start + size);
+    const text = this.#unescaped;
+    text.length = 0;
+    appendUnescaped(text, this.#bytes, start, start + size);
+    return dictionary.intern(text.bytes, 0, text.length);
   }
 }
 

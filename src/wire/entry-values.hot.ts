@@ -246,11 +246,11 @@ export class EntryValues {
     return this.formatSlot >= 0 ? at + known.size + 2 : this.#readNew(at + 1, this.format, known);
   }
 
-  /** Reads a string that is not known, and remembers it if it stands as it is. */
+  /** Reads a string that is not known, and remembers it. */
   #readNew(at: number, span: TextSpan, known: KnownStrings): number {
     const scanner = this.#scanner;
     const next = scanner.readString(at, span);
-    if (next >= 0 && !scanner.escaped) known.keep(scanner.view, span.start, span.end);
+    if (next >= 0) known.keep(scanner.view, at, next - 1, scanner.escaped);
     return next;
   }
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { utf8 } from "#src/base/bytes.ts";
 import { Dictionary } from "#src/record/dictionary.hot.ts";
 import { KnownStrings } from "#src/record/known-strings.hot.ts";
+import { JsonScanner, TextSpan } from "#src/wire/json-scan.hot.ts";
 
 /** What is done to a dictionary: a text to intern, a count to truncate to (in parts of 100), or clearing. */
 const steps = fc.array(
@@ -67,7 +68,7 @@ test("strings that are recognized by their bytes get the same numbers", () => {
       assert.equal(known.size, end - 1);
       return known.indexIn(dictionary, slot);
     }
-    known.keep(view, 1, end);
+    known.keep(view, 1, end, false);
     return dictionary.intern(bytes, 1, end);
   };
   fc.assert(
@@ -80,11 +81,33 @@ test("strings that are recognized by their bytes get the same numbers", () => {
 test("a string is recognized whole, with the quote behind it", () => {
   const known = new KnownStrings();
   const viewOf = (text: string) => new DataView(utf8(`${text}${"\0".repeat(8)}`).buffer);
-  known.keep(viewOf('LogStreaming"'), 0, 12);
+  known.keep(viewOf('LogStreaming"'), 0, 12, false);
   assert.ok(known.find(viewOf('LogStreaming","message"'), 0) >= 0);
   assert.equal(known.size, 12);
   for (const other of ['LogStreaminG"', 'LogStreaming2"', 'LogStreamin"', "LogStreaming", 'LogStreaming\\""', "LogStrea", ""])
     assert.equal(known.find(viewOf(other), 0), -1, other);
+});
+
+test("strings with escapes are recognized as they were sent, and mean what they stand for", () => {
+  const pieces = fc.constantFrom("a", " {b}", "é", "\\n", '\\"', "\\\\", "\\/", "\\u00e9", "\\ud83d", "\\ude00", "😀");
+  const scanner = new JsonScanner();
+  const span = new TextSpan();
+  fc.assert(
+    fc.property(fc.array(pieces, { minLength: 1, maxLength: 6 }), (sent) => {
+      const body = utf8(`"${sent.join("")}"`);
+      scanner.load(body, 0, body.length);
+      const start = scanner.begin + 1;
+      scanner.readString(start, span);
+      const known = new KnownStrings();
+      known.keep(scanner.view, start, scanner.end - 1, scanner.escaped);
+      const slot = known.find(scanner.view, start);
+      assert.ok(slot >= 0);
+      const dictionary = new Dictionary();
+      const index = dictionary.intern(span.bytes, span.start, span.end);
+      assert.equal(known.indexIn(dictionary, slot), index);
+      assert.equal(dictionary.count, 1);
+    }),
+  );
 });
 
 test("of many strings that are forgotten none is found", () => {
