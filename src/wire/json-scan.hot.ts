@@ -201,7 +201,7 @@ export class JsonScanner {
 
   /**
    * Appends the text of the string whose first character is at `at`; a lone surrogate becomes its three-byte form.
-   * @param target has room for the bytes from `at` up to `stop`, and a word more.
+   * @param target has room for the bytes from `at` up to `stop`, and `wordSlackBytes` more.
    */
   copyString(at: number, target: ByteColumn): number {
     const view = this.view;
@@ -209,15 +209,18 @@ export class JsonScanner {
     const stop = this.stop;
     let to = target.length;
     while (at < stop) {
-      const word = view.getInt32(at, true);
-      out.setInt32(to, word, true);
-      const special = specialsOf(word);
-      if (special === 0) {
-        at += 4;
-        to += 4;
+      const low = view.getInt32(at, true);
+      const high = view.getInt32(at + 4, true);
+      out.setInt32(to, low, true);
+      out.setInt32(to + 4, high, true);
+      const special = specialsOf(low);
+      const later = specialsOf(high);
+      if ((special | later) === 0) {
+        at += 8;
+        to += 8;
         continue;
       }
-      const before = whichByte(special);
+      const before = special !== 0 ? whichByte(special) : 4 + whichByte(later);
       at += before;
       target.length = to + before;
       const byte = this.bytes[at]!;
