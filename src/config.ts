@@ -31,7 +31,7 @@ export const limits = {
   /** Page of the intake slab: bodies up to a quarter of one share pages, larger ones take a run of them. */
   slabPageSizeBytes: 64 * KiB,
   /** Batches in one job; keeps the answer of a job, and the time the main thread spends on it, short. */
-  jobBatchCountMax: 1024,
+  jobBatchCountMax: 256,
   /** Bytes of bodies in one job, beyond the first batch. */
   jobSizeBytesMax: 8 * MiB,
   /** Batches waiting per shard; over it intake answers 429. */
