@@ -54,7 +54,8 @@ export class Histogram {
   /** Returns the loggers with the most entries; those beyond the bound are not told apart. */
   topLoggers(countMax: number): { logger: string; count: number }[] {
     const all = [...this.#loggers].map(([logger, count]) => ({ logger, count }));
-    return all.sort((a, b) => b.count - a.count).slice(0, countMax);
+    // Of the same count by name: blocks differ between a log and its archive.
+    return all.sort((a, b) => b.count - a.count || (a.logger < b.logger ? -1 : 1)).slice(0, countMax);
   }
 
   get otherLoggerCount(): number {

@@ -105,6 +105,39 @@ test("pages by cursor together are the log, whatever their size and filter", asy
   }
 });
 
+interface Timeline {
+  readonly levels: Readonly<Record<string, readonly number[]>>;
+  readonly loggers: readonly { readonly logger: string; readonly count: number }[];
+  readonly total: number;
+}
+
+test("the overview counts what a filter chooses by level and logger, loggers of one count by name", async () => {
+  const counted = <Key extends string>(keys: readonly Key[]) => {
+    const counts = new Map<Key, number>();
+    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+    return [...counts].sort(([one, oneCount], [other, otherCount]) => otherCount - oneCount || (one < other ? -1 : 1));
+  };
+  for (let round = 0; round < 20; round++) {
+    const filter = round === 0 ? {} : madeFilter(random, log.length);
+    const chosen = log.filter((entry) => isChosen(entry, filter));
+    const answer = await server.call("GET", `/sessions/${id}/stats?buckets=7&${queryOf(filter)}`);
+    assert.equal(answer.status, 200, answer.text);
+    const { levels, loggers, total } = answer.json<Timeline>();
+    assert.equal(total, chosen.length);
+    const sums = Object.entries(levels).map(([level, buckets]) => [level, buckets.reduce((sum, count) => sum + count, 0)]);
+    assert.deepEqual(
+      sums.sort(),
+      counted(chosen.map(({ level }) => level ?? "none"))
+        .map(([level, count]) => [level, count])
+        .sort(),
+    );
+    assert.deepEqual(
+      loggers.map(({ logger, count }) => [logger, count]),
+      counted(chosen.map(({ logger }) => logger ?? "")),
+    );
+  }
+});
+
 test("reads at the same time get each its own page", async () => {
   const asked = Array.from({ length: 120 }, () => ({
     cursor: madeStart(),
