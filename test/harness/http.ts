@@ -32,9 +32,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The server closes connections that were idle for 10 s: a request must not be on its way just then. */
+const idleMsMax = 8000;
+
 /** Makes an agent that keeps connections; destroy it when its server goes. */
 export function keepAliveAgent(): Agent {
-  return new Agent({ keepAlive: true, maxSockets: 512 });
+  return new Agent({ keepAlive: true, maxSockets: 512, timeout: idleMsMax });
 }
 
 function bytesOf(body: NonNullable<CallOptions["body"]>): Uint8Array {
