@@ -4,6 +4,10 @@
  */
 import { assert } from "../base/assert.ts";
 import type { AnyBytes } from "../base/bytes.ts";
+import * as words from "../base/words.hot.ts";
+
+// A constant of this module: imported functions are looked up at every call.
+const { copyWords } = words;
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -47,22 +51,13 @@ export function copyBytes(
     target.set(source.subarray(start, end), at);
   } else if (size >= 8) {
     const last = end - 8;
-    let to = at;
-    for (let from = start; from < last; from += 8, to += 8) copyEight(sourceWords, from, targetWords, to);
+    copyWords(targetWords, at, sourceWords, start, last);
     // The rest together with some bytes once more: no loop over single bytes.
-    copyEight(sourceWords, last, targetWords, at + size - 8);
+    copyWords(targetWords, at + size - 8, sourceWords, last, end);
   } else {
     for (let index = 0; index < size; index++) target[at + index] = source[start + index]!;
   }
   return at + size;
-}
-
-/**
- * A double is the one kind of eight bytes that is moved at once. A NaN's bits may change on the way, but UTF-8 has none: its
- * last two bytes would be F0 or more before 7F or FF.
- */
-function copyEight(sourceWords: DataView, from: number, targetWords: DataView, to: number): void {
-  targetWords.setFloat64(to, sourceWords.getFloat64(from, true), true);
 }
 
 /** Copies `source[start, end)` as the inside of a JSON string; surrogates that stand alone come out escaped, `\ud800` and the like. */
