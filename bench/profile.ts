@@ -114,7 +114,7 @@ function threadOf({ startTime, nodes, samples, timeDeltas }: Profile, { fromUs, 
 }
 
 /** The pool's threads wait for their next job in the second one. */
-const idleNames: ReadonlySet<string> = new Set(["(idle)", "atomicsWaitLoop"]);
+const idleNames: ReadonlySet<string> = new Set(["(idle)", "atomicsWaitLoop", "sleep"]);
 
 function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   const name = functionName === "" ? "(anonymous)" : functionName;

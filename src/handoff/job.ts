@@ -1,12 +1,12 @@
 /**
- * What the main thread and an ingest worker say to each other about a job: rows of numbers, so that a job of a thousand
- * batches is two typed arrays, and rare things (new sessions, keys, records, refusals) beside them as objects.
+ * What the main thread and an ingest worker say to each other about a job: rows of numbers, which lie in shared memory (see
+ * job-desk), and rare things (new sessions, keys, records, refusals) beside them as objects.
  */
 
 /** What an item of a job asks for. */
 export const itemKind = { append: 0, record: 1, readers: 2, release: 3 } as const;
 
-/** Words of an item in `Job.items`. */
+/** Words of an item in `JobRows.items`. */
 export const itemAt = {
   kind: 0,
   /** The session's number, given by the main thread for as long as the process lives. */
@@ -27,7 +27,7 @@ export const itemWordCount = 8;
 
 export const bodyEncoding = { identity: 0, gzip: 1, lz4: 2 } as const;
 
-/** Words of an item's outcome in `JobResult.outcomes`. */
+/** Words of an item's outcome in `JobRows.outcomes`. */
 export const outcomeAt = {
   /** See outcomeStatus. */
   status: 0,
@@ -38,7 +38,7 @@ export const outcomeAt = {
 export const outcomeWordCount = 3;
 export const outcomeStatus = { stored: 0, duplicate: 1, refused: 2 } as const;
 
-/** Words of a written block in `JobResult.blocks`. */
+/** Words of a written block in `JobRows.blocks`. */
 export const blockWordAt = {
   slot: 0,
   /** Position in the ring; -1: only in the file. */
@@ -61,19 +61,32 @@ export interface Adoption<Tail, Segment> {
   readonly segments: readonly Segment[];
 }
 
-export interface Job<Tail, Segment> {
-  readonly number: number;
-  /** 1, or 2 when a worker died in it before. */
-  readonly attempt: number;
+/** Where a job and what it did are written, at most `jobBatchCountMax` rows each. */
+export interface JobRows {
+  /** See itemAt. */
   readonly items: Float64Array;
-  readonly itemCount: number;
-  readonly ringPosition: number;
-  readonly ringLimit: number;
+  /** See outcomeAt: one for each item. */
+  readonly outcomes: Float64Array;
+  /** See blockWordAt: in the order in which they were written. */
+  readonly blocks: Float64Array;
+}
+
+/** What does not fit rows: few jobs have any of it. */
+export interface JobLetter<Tail, Segment> {
   readonly adoptions: readonly Adoption<Tail, Segment>[];
   /** `producer:sequence` of items that carry an idempotency key. */
   readonly keys: readonly string[];
   /** What small files of a session are to hold: its record, its readers. */
   readonly documents: readonly unknown[];
+}
+
+export interface Job<Tail, Segment> extends JobRows, JobLetter<Tail, Segment> {
+  readonly number: number;
+  /** 1, or 2 when a worker died in it before. */
+  readonly attempt: number;
+  readonly itemCount: number;
+  readonly ringPosition: number;
+  readonly ringLimit: number;
 }
 
 /** What a job cost and what stood out in it, for metrics. */
@@ -85,11 +98,38 @@ export interface JobCost {
   readonly truncatedCount: number;
 }
 
-export interface JobResult<Refusal> {
-  readonly outcomes: Float64Array;
-  readonly blocks: Float64Array;
+/** What a job did, beside its rows. */
+export interface JobSummary {
   readonly blockCount: number;
-  /** [item index, why] of refused items. */
-  readonly refusals: readonly (readonly [number, Refusal])[];
   readonly cost: JobCost;
+}
+
+/** [item index, why] of refused items. */
+export type ItemRefusals<Refusal> = readonly (readonly [number, Refusal])[];
+
+export interface JobResult<Refusal> extends JobSummary {
+  readonly refusals: ItemRefusals<Refusal>;
+}
+
+/** What the main thread sends through a worker's port; it rings the bell of the desk behind each. */
+export type Order<Tail, Segment> =
+  /** Goes with the next job on the desk. */
+  | { readonly kind: "letter"; readonly letter: JobLetter<Tail, Segment> }
+  /** Sync the files of these slots; one such order at a time. */
+  | { readonly kind: "sync"; readonly slots: readonly number[] }
+  /** Sync and close everything. */
+  | { readonly kind: "stop" };
+
+/** What a worker answers through its port: the job on the desk is done (nearly always with no refusal), or a sync is. */
+export type Report<Refusal> = typeof allStored | JobReport<Refusal> | SyncReport<Refusal>;
+/** A number crosses threads at a fraction of what an object costs. */
+export const allStored = 0;
+export interface JobReport<Refusal> {
+  readonly kind: "done";
+  readonly refusals: ItemRefusals<Refusal>;
+}
+export interface SyncReport<Refusal> {
+  readonly kind: "synced";
+  /** A refusal for each slot that could not be synced. */
+  readonly refusals: ReadonlyMap<number, Refusal>;
 }

@@ -235,8 +235,8 @@ export function isGoodKey(key: string): boolean {
 }
 
 function encodingOf(text: string): number {
+  if (text === "") return bodyEncoding.identity;
   switch (text.toLowerCase()) {
-    case "":
     case "identity":
       return bodyEncoding.identity;
     case "gzip":

@@ -1,25 +1,8 @@
-/** The worker threads: a single-thread pool per shard for intake, one pool that reads files, one behind. Knows URLs, not code. */
+/** Threads that do tasks: one pool that reads files, one behind; and what the ingest threads are made of. Knows URLs, not code. */
 import { Piscina } from "piscina";
-import type { Job, JobResult } from "../handoff/job.ts";
-import type { SegmentInfo, SessionTail } from "../storage/types.ts";
-import type { DecodeLimits } from "../wire/decode-context.ts";
-import type { Refusal } from "../wire/outcome.ts";
-import type { ShardWorker } from "./shard.ts";
 
-const ingestUrl = new URL("../worker/ingest-entry.js", import.meta.url).href;
 const queryUrl = new URL("../worker/query-entry.js", import.meta.url).href;
 const backgroundUrl = new URL("../worker/background-entry.js", import.meta.url).href;
-
-/** What an ingest thread is born with. */
-export interface IngestWorkerData {
-  readonly slab: SharedArrayBuffer;
-  readonly ring: SharedArrayBuffer;
-  readonly dataDir: string;
-  readonly segmentSizeBytes: number;
-  readonly descriptorCountMax: number;
-  readonly limits: DecodeLimits;
-  readonly testHooks: boolean;
-}
 
 /** What a query or background thread is born with. */
 export interface TaskWorkerData {
@@ -36,6 +19,9 @@ export interface TaskThreads {
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
 
+/** One end of a channel between threads. */
+export type Port = InstanceType<typeof MessagePort>;
+
 /** A thread makes little garbage; by itself its young generation would grow to 32 MB, some minutes after the start. */
 const threadLimits = { maxYoungGenerationSizeMb: 12 };
 
@@ -44,7 +30,6 @@ export interface ThreadsOptions {
   readonly filename: string;
   readonly workerData: object;
   readonly maxThreads: number;
-  readonly concurrentTasksPerWorker?: number;
   readonly idleTimeout?: number;
 }
 
@@ -76,8 +61,8 @@ export class Threads {
     return Math.max(0, this.#options.maxThreads - this.#taskCount);
   }
 
-  /** Rejects when the thread died in it, or could not be started. @param moved memory of the task that goes to the thread. */
-  async run<Result>(task: unknown, name: string, moved: readonly ArrayBuffer[] = []): Promise<Result> {
+  /** Rejects when the thread died in it, or could not be started. @param moved what of the task goes to the thread. */
+  async run<Result>(task: unknown, name: string, moved: readonly (ArrayBuffer | Port)[] = []): Promise<Result> {
     if (this.#isClosed) throw new Error("The threads were stopped.");
     this.#pool ??= this.#start();
     this.#taskCount++;
@@ -107,31 +92,6 @@ export class Threads {
     if (this.#isClosed || this.#pool !== pool || pool.threads.length > 0) return;
     this.#pool = undefined;
     void pool.destroy();
-  }
-}
-
-/** One ingest thread. When it dies, the pool starts another; the shard is told by the rejected job. */
-export class IngestPool implements ShardWorker {
-  readonly #threads: Threads;
-
-  constructor(workerData: IngestWorkerData, onError: (error: Error) => void) {
-    // A round of syncs waits for the disk while jobs go on.
-    this.#threads = new Threads({ filename: ingestUrl, workerData, maxThreads: 1, concurrentTasksPerWorker: 2 }, onError);
-  }
-
-  run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>> {
-    return this.#threads.run(job, "ingest");
-  }
-
-  sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
-    return this.#threads.run(slots, "sync");
-  }
-
-  /** Syncs and closes the files of the shard and ends the thread. Returns whether all of it is durable. */
-  async close(): Promise<boolean> {
-    const isSynced = await this.#threads.run<boolean>(undefined, "close").catch(() => false);
-    await this.#threads.close();
-    return isSynced;
   }
 }
 

@@ -18,11 +18,12 @@ import { Engine } from "./engine.ts";
 import { forwardTarget } from "./forward.ts";
 import { HostGuard } from "./hosts.ts";
 import { addRoutes, type Listening, listen } from "./http.ts";
+import { IngestPool } from "./ingest-pool.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Live } from "./live.ts";
 import { createMetrics } from "./metrics.ts";
 import { OwnLog, sessionTarget } from "./own-log.ts";
-import { IngestPool, TaskPool } from "./pool.ts";
+import { TaskPool } from "./pool.ts";
 import { isRefusal } from "./query-input.ts";
 import { ReaderBooks } from "./reader-books.ts";
 import { Reads } from "./reads.ts";
@@ -121,7 +122,9 @@ function startShards(engine: Engine, settings: Settings, log: Logger): IngestPoo
       descriptorCountMax: Math.min(descriptorCountMax, limits.descriptorCountMax),
       testHooks: settings.testHooks,
     };
-    const pool = new IngestPool(workerData, (error) => log.error({ err: error, shard: shard.index }, "An ingest thread failed"));
+    const pool = new IngestPool(shard.desk, workerData, (error) =>
+      log.error({ err: error, shard: shard.index }, "An ingest thread failed"),
+    );
     shard.connect(pool);
     return pool;
   });

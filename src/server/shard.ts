@@ -14,10 +14,12 @@ import {
   itemWordCount,
   type Job,
   type JobResult,
+  type JobRows,
   outcomeAt,
   outcomeStatus,
   outcomeWordCount,
 } from "../handoff/job.ts";
+import { JobDesk, nextJobNumber } from "../handoff/job-desk.ts";
 import { RingIndex } from "../handoff/ring.ts";
 import { IntakeSlab } from "../handoff/slab.ts";
 import type { SegmentInfo, SessionTail } from "../storage/types.ts";
@@ -73,6 +75,7 @@ const attemptCountMax = 2;
 
 export class Shard {
   readonly index: number;
+  readonly desk = new JobDesk();
   readonly slab: IntakeSlab;
   readonly ring: RingIndex;
   readonly #clock: Clock;
@@ -211,13 +214,15 @@ export class Shard {
     must(this.#worker, "a shard is connected before it works")
       .run(job)
       .then(
-        (result) => this.#finish(batches, result),
+        (result) => this.#finish(job, batches, result),
         (error: unknown) => this.#workerDied(batches, attempt, error),
       );
   }
 
   #jobOf(batches: readonly Batch[], attempt: number): Job<SessionTail, SegmentInfo> {
-    const items = new Float64Array(batches.length * itemWordCount);
+    this.#jobNumber = nextJobNumber(this.#jobNumber);
+    const number = this.#jobNumber;
+    const rows = this.desk.rowsOf(number);
     const adoptions: Adoption<SessionTail, SegmentInfo>[] = [];
     const keys: string[] = [];
     const documents: unknown[] = [];
@@ -234,33 +239,47 @@ export class Shard {
       if (batch.key !== "") extra = keys.push(batch.key) - 1;
       else if (batch.document !== undefined) extra = documents.push(batch.document) - 1;
       if (batch.kind === itemKind.release) session.adoptedGeneration = -1;
-      writeItem(items, index * itemWordCount, batch, extra);
+      writeItem(rows.items, index * itemWordCount, batch, extra);
       sizeBytes += batch.sizeBytes;
     }
     const grant = this.ring.grant(sizeBytes * 2 + batches.length * 512 + 64 * 1024);
-    const common = { items, itemCount: batches.length, adoptions, keys, documents, attempt };
-    return { number: ++this.#jobNumber, ringPosition: grant.position, ringLimit: grant.limit, ...common };
+    const { items, outcomes, blocks } = rows;
+    const { position: ringPosition, limit: ringLimit } = grant;
+    // Spread out, literals are built member by member.
+    return {
+      number,
+      attempt,
+      itemCount: batches.length,
+      ringPosition,
+      ringLimit,
+      items,
+      outcomes,
+      blocks,
+      adoptions,
+      keys,
+      documents,
+    };
   }
 
   /** publish, then answer: whoever has an answer finds the entries. The worker goes on while answers are written. */
-  #finish(batches: readonly Batch[], result: JobResult<Refusal>): void {
+  #finish({ outcomes, blocks }: JobRows, batches: readonly Batch[], result: JobResult<Refusal>): void {
     const { cost } = result;
     this.busyMs += cost.busyMs;
     this.malformedTemplateCount += cost.malformedCount;
     this.templateCacheMissCount += cost.cacheMissCount;
     this.truncatedMessageCount += cost.truncatedCount;
-    this.#publish(result);
-    const refusals = new Map(result.refusals);
+    this.#publish(blocks, result.blockCount);
+    const refusals = result.refusals.length === 0 ? undefined : new Map(result.refusals);
     this.#inFlight = [];
     if (this.queuedCount > 0) this.#dispatch();
     let isStorageTrouble = false;
     for (let index = 0; index < batches.length; index++) {
       const batch = batches[index] as Batch;
       const row = index * outcomeWordCount;
-      const status = result.outcomes[row + outcomeAt.status] as number;
-      const first = result.outcomes[row + outcomeAt.first] as number;
-      const count = result.outcomes[row + outcomeAt.count] as number;
-      const refusal = refusals.get(index);
+      const status = outcomes[row + outcomeAt.status] as number;
+      const first = outcomes[row + outcomeAt.first] as number;
+      const count = outcomes[row + outcomeAt.count] as number;
+      const refusal = refusals?.get(index);
       if (refusal?.code === "storage_unavailable") {
         isStorageTrouble = true;
         this.#events.onStorage(refusal);
@@ -277,12 +296,12 @@ export class Shard {
     else if (this.#isIdle()) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #publish(result: JobResult<Refusal>): void {
-    if (result.blockCount === 0) return;
+  #publish(blocks: Float64Array, blockCount: number): void {
+    if (blockCount === 0) return;
     const changed = new Set<Session>();
-    for (let index = 0; index < result.blockCount; index++) {
+    for (let index = 0; index < blockCount; index++) {
       const row = index * blockWordCount;
-      const word = (at: number) => result.blocks[row + at] as number;
+      const word = (at: number) => blocks[row + at] as number;
       const session = must(this.#events.sessionOfSlot(word(blockWordAt.slot)), "a job's sessions stay until it ends");
       const position = word(blockWordAt.ringPosition);
       const block = {

@@ -41,31 +41,31 @@ export class AppendMessage {
   /** Looks at `view`; false: it is no flat JSON object whose brackets match, leave it to a JSON parser. */
   read(view: DataView): boolean {
     const size = view.byteLength;
-    this.starts.fill(-1);
-    let at = white(view, 0);
-    if (byteAt(view, at) !== openBrace) return false;
-    at = white(view, at + 1);
-    if (byteAt(view, at) === closeBrace) return white(view, at + 1) === size;
+    for (let member = 0; member < memberCount; member++) this.starts[member] = -1;
+    let at = white(view, size, 0);
+    if (byteAt(view, size, at) !== openBrace) return false;
+    at = white(view, size, at + 1);
+    if (byteAt(view, size, at) === closeBrace) return white(view, size, at + 1) === size;
     for (;;) {
-      if (byteAt(view, at) !== quote) return false;
+      if (byteAt(view, size, at) !== quote) return false;
       const nameStart = at + 1;
-      const nameEnd = skipString(view, nameStart);
+      const nameEnd = skipString(view, size, nameStart);
       if (nameEnd < 0) return false;
-      at = white(view, nameEnd + 1);
-      if (byteAt(view, at) !== colon) return false;
-      at = white(view, at + 1);
-      const valueEnd = skipValue(view, at);
+      at = white(view, size, nameEnd + 1);
+      if (byteAt(view, size, at) !== colon) return false;
+      at = white(view, size, at + 1);
+      const valueEnd = skipValue(view, size, at);
       if (valueEnd <= at) return false;
       const member = memberOf(view, nameStart, nameEnd);
       if (member >= 0) {
         this.starts[member] = at;
         this.ends[member] = valueEnd;
       }
-      at = white(view, valueEnd);
-      const after = byteAt(view, at);
-      if (after === closeBrace) return white(view, at + 1) === size;
+      at = white(view, size, valueEnd);
+      const after = byteAt(view, size, at);
+      if (after === closeBrace) return white(view, size, at + 1) === size;
       if (after !== comma) return false;
-      at = white(view, at + 1);
+      at = white(view, size, at + 1);
     }
   }
 
@@ -104,13 +104,12 @@ function memberOf(view: DataView, start: number, end: number): number {
   return first === entr && second === iesQuote ? entries : -1;
 }
 
-/** Returns the byte at `at`, 0 behind the end: no rule of JSON takes one. */
-function byteAt(view: DataView, at: number): number {
-  return at < view.byteLength ? view.getUint8(at) : 0;
+/** Returns the byte at `at`, 0 behind the end: no rule of JSON takes one. Asking `view` for its size would be a call. */
+function byteAt(view: DataView, size: number, at: number): number {
+  return at < size ? view.getUint8(at) : 0;
 }
 
-function white(view: DataView, from: number): number {
-  const size = view.byteLength;
+function white(view: DataView, size: number, from: number): number {
   for (let at = from; at < size; at++) {
     const byte = view.getUint8(at);
     if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
@@ -119,8 +118,7 @@ function white(view: DataView, from: number): number {
 }
 
 /** Returns the offset of the quote that ends the string which begins at `from`, or -1. */
-function skipString(view: DataView, from: number): number {
-  const size = view.byteLength;
+function skipString(view: DataView, size: number, from: number): number {
   let at = from;
   while (at + 4 <= size) {
     const special = specialsOf(view.getInt32(at, true));
@@ -142,15 +140,15 @@ function skipString(view: DataView, from: number): number {
 }
 
 /** Returns where the value at `from` ends, or -1. Containers are skipped by their brackets, which decode looks at again. */
-function skipValue(view: DataView, from: number): number {
-  const first = byteAt(view, from);
+function skipValue(view: DataView, size: number, from: number): number {
+  const first = byteAt(view, size, from);
   if (first === quote) {
-    const end = skipString(view, from + 1);
+    const end = skipString(view, size, from + 1);
     return end < 0 ? -1 : end + 1;
   }
-  if (first === openBracket || first === openBrace) return skipContainer(view, from);
+  if (first === openBracket || first === openBrace) return skipContainer(view, size, from);
   let at = from;
-  while (at < view.byteLength) {
+  while (at < size) {
     const byte = view.getUint8(at);
     if (byte === comma || byte === closeBrace || byte === closeBracket || byte <= 0x20) break;
     at++;
@@ -158,13 +156,12 @@ function skipValue(view: DataView, from: number): number {
   return at;
 }
 
-function skipContainer(view: DataView, from: number): number {
-  const size = view.byteLength;
+function skipContainer(view: DataView, size: number, from: number): number {
   let depth = 0;
   for (let at = from; at < size; at++) {
     const byte = view.getUint8(at);
     if (byte === quote) {
-      at = skipString(view, at + 1);
+      at = skipString(view, size, at + 1);
       if (at < 0) return -1;
     } else if (byte === openBracket || byte === openBrace) depth++;
     else if (byte === closeBracket || byte === closeBrace) {

@@ -12,9 +12,16 @@ const byContentType: ReadonlyMap<string, number> = new Map([
   ["application/x-flatbuffers", bodyKind.flatbuffers],
 ]);
 
+/** What was asked last: clients repeat themselves. */
+let lastContentType = "";
+let lastKind: number | undefined;
+
 /** Returns the form that a Content-Type header names, parameters aside, or undefined when it is none of ours. */
 export function bodyKindOf(contentType: string): number | undefined {
+  if (contentType === lastContentType && lastKind !== undefined) return lastKind;
   const semicolon = contentType.indexOf(";");
   const type = semicolon < 0 ? contentType : contentType.slice(0, semicolon);
-  return byContentType.get(type.trim().toLowerCase());
+  lastContentType = contentType;
+  lastKind = byContentType.get(type.trim().toLowerCase());
+  return lastKind;
 }

@@ -119,7 +119,7 @@ export class Ingest {
     }
     this.#attempt = job.attempt;
     this.#options.ring.enter({ position: job.ringPosition, limit: job.ringLimit });
-    const result = new ResultWriter(job.itemCount);
+    const result = new ResultWriter(job);
     for (const [slot, items] of groupBySlot(job)) this.#runSession(job, slot, items, result);
     return result.finish(this.#costSince(startedMs, rendered));
   }
@@ -300,7 +300,7 @@ export class Ingest {
 
   #reset(): void {
     this.#pending = [];
-    this.#pendingKeys.clear();
+    if (this.#pendingKeys.size > 0) this.#pendingKeys.clear();
     this.#columns.clear();
     this.#renderer.beginBlock();
   }

@@ -1,9 +1,11 @@
 /** Collects what a job did, in the rows that handoff/job.ts describes. */
+import { assert } from "../base/assert.ts";
 import {
   blockWordAt,
   blockWordCount,
   type JobCost,
   type JobResult,
+  type JobRows,
   outcomeAt,
   outcomeStatus,
   outcomeWordCount,
@@ -13,13 +15,14 @@ import type { Refusal } from "../wire/outcome.ts";
 
 export class ResultWriter {
   readonly #outcomes: Float64Array;
-  #blocks: Float64Array;
+  readonly #blocks: Float64Array;
   #blockCount = 0;
   readonly #refusals: [number, Refusal][] = [];
 
-  constructor(itemCount: number) {
-    this.#outcomes = new Float64Array(itemCount * outcomeWordCount);
-    this.#blocks = new Float64Array(Math.min(itemCount, 16) * blockWordCount);
+  /** @param rows of the job. */
+  constructor({ outcomes, blocks }: JobRows) {
+    this.#outcomes = outcomes;
+    this.#blocks = blocks;
   }
 
   outcome(item: number, status: number, first: number, count: number): void {
@@ -36,11 +39,7 @@ export class ResultWriter {
 
   block(slot: number, ringPosition: number, sizeBytes: number, firstSeq: number, count: number, tail: SessionTail): void {
     const row = this.#blockCount * blockWordCount;
-    if (row + blockWordCount > this.#blocks.length) {
-      const grown = new Float64Array(this.#blocks.length * 2 + blockWordCount);
-      grown.set(this.#blocks);
-      this.#blocks = grown;
-    }
+    assert(row + blockWordCount <= this.#blocks.length, "a job writes no more blocks than it has items");
     this.#blocks[row + blockWordAt.slot] = slot;
     this.#blocks[row + blockWordAt.ringPosition] = ringPosition;
     this.#blocks[row + blockWordAt.sizeBytes] = sizeBytes;
@@ -52,7 +51,6 @@ export class ResultWriter {
   }
 
   finish(cost: JobCost): JobResult<Refusal> {
-    const blocks = this.#blocks.subarray(0, this.#blockCount * blockWordCount);
-    return { outcomes: this.#outcomes, blocks, blockCount: this.#blockCount, refusals: this.#refusals, cost };
+    return { blockCount: this.#blockCount, refusals: this.#refusals, cost };
   }
 }

@@ -6,6 +6,7 @@ import { utf8 } from "#src/base/bytes.ts";
 import { systemClock } from "#src/base/clock.ts";
 import type { SessionId } from "#src/base/ids.ts";
 import { bodyEncoding, itemAt, itemKind, itemWordCount, outcomeAt, outcomeWordCount } from "#src/handoff/job.ts";
+import { JobDesk, nextJobNumber } from "#src/handoff/job-desk.ts";
 import { RingIndex, RingWriter } from "#src/handoff/ring.ts";
 import { BlockView } from "#src/record/scan.hot.ts";
 import { systemFiles } from "#src/storage/files.ts";
@@ -40,6 +41,7 @@ export class InlineShard {
   readonly dataDir = mkdtempSync(join(tmpdir(), "tailrace-inline-"));
   readonly #slab = new Uint8Array(new SharedArrayBuffer(1 << 20));
   readonly #ring = new RingIndex(1 << 16);
+  readonly #desk = new JobDesk();
   #ingest: Ingest;
   #adopted = new Set<number>();
   readonly tails = new Map<number, SessionTail>();
@@ -59,10 +61,11 @@ export class InlineShard {
 
   /** Runs one job and publishes what it did. */
   run(batches: readonly TestBatch[]): TestOutcome[] {
-    const result = this.#ingest.run(this.#jobOf(batches));
+    const job = this.#jobOf(batches);
+    const result = this.#ingest.run(job);
     const refusals = new Map(result.refusals);
     for (let row = 0; row < result.blockCount * 7; row += 7) {
-      const [slot, , , firstSeq, count, segmentFirstSeq, endPosition] = result.blocks.slice(row, row + 7) as unknown as number[];
+      const [slot, , , firstSeq, count, segmentFirstSeq, endPosition] = job.blocks.slice(row, row + 7) as unknown as number[];
       this.#publish(slot ?? 0, {
         head: (firstSeq ?? 0) + (count ?? 0) - 1,
         segmentFirstSeq: segmentFirstSeq ?? 0,
@@ -70,9 +73,9 @@ export class InlineShard {
       });
     }
     return batches.map((_, index) => ({
-      status: result.outcomes[index * outcomeWordCount + outcomeAt.status] ?? -1,
-      first: result.outcomes[index * outcomeWordCount + outcomeAt.first] ?? -1,
-      count: result.outcomes[index * outcomeWordCount + outcomeAt.count] ?? -1,
+      status: job.outcomes[index * outcomeWordCount + outcomeAt.status] ?? -1,
+      first: job.outcomes[index * outcomeWordCount + outcomeAt.first] ?? -1,
+      count: job.outcomes[index * outcomeWordCount + outcomeAt.count] ?? -1,
       code: refusals.get(index)?.code,
     }));
   }
@@ -126,7 +129,9 @@ export class InlineShard {
   }
 
   #jobOf(batches: readonly TestBatch[]): IngestJob {
-    const items = new Float64Array(batches.length * itemWordCount);
+    this.#jobNumber = nextJobNumber(this.#jobNumber);
+    const rows = this.#desk.rowsOf(this.#jobNumber);
+    const { items } = rows;
     const adoptions: IngestJob["adoptions"][number][] = [];
     const keys: string[] = [];
     let offset = 0;
@@ -149,7 +154,7 @@ export class InlineShard {
       adoptions.push({ slot, id: idOfSlot(slot), tail, segments: this.segments.get(slot) ?? [] });
     }
     const grant = this.#ring.grant(1 << 15);
-    const common = { items, itemCount: batches.length, adoptions, keys, documents: [], attempt: 1 };
-    return { number: ++this.#jobNumber, ringPosition: grant.position, ringLimit: grant.limit, ...common };
+    const common = { number: this.#jobNumber, itemCount: batches.length, adoptions, keys, documents: [], attempt: 1 };
+    return { ...common, ...rows, ringPosition: grant.position, ringLimit: grant.limit };
   }
 }

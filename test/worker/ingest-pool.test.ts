@@ -1,0 +1,122 @@
+/** A real ingest thread behind its pool: jobs and syncs side by side, its death, its end. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { utf8 } from "#src/base/bytes.ts";
+import { bodyEncoding, itemAt, itemKind, outcomeAt, outcomeStatus } from "#src/handoff/job.ts";
+import { JobDesk, nextJobNumber } from "#src/handoff/job-desk.ts";
+import { RingIndex } from "#src/handoff/ring.ts";
+import { IntakeSlab } from "#src/handoff/slab.ts";
+import { IngestPool } from "#src/server/ingest-pool.ts";
+import { systemFiles } from "#src/storage/files.ts";
+import { prepareDataDirectory } from "#src/storage/session-file.ts";
+import { bodyKind } from "#src/wire/body-kind.ts";
+import { decodeLimitsDefault } from "#src/wire/decode-context.ts";
+
+class PoolUnderTest {
+  readonly dataDir = mkdtempSync(join(tmpdir(), "tailrace-pool-"));
+  readonly #desk = new JobDesk();
+  readonly #slab = new IntakeSlab(1 << 20);
+  readonly #ring = new RingIndex(1 << 16);
+  readonly pool: IngestPool;
+  #jobNumber = 0;
+  #tail = { head: 0, segmentFirstSeq: 0, endPosition: 0 };
+  #isAdopted = false;
+
+  constructor() {
+    prepareDataDirectory(systemFiles, this.dataDir);
+    const memory = { slab: this.#slab.buffer, ring: this.#ring.buffer };
+    const sizes = { segmentSizeBytes: 1 << 20, descriptorCountMax: 8 };
+    const data = { ...memory, ...sizes, dataDir: this.dataDir, limits: decodeLimitsDefault, testHooks: true };
+    this.pool = new IngestPool(this.#desk, data, () => {});
+  }
+
+  /** Appends one entry to session 0; returns its seq, or the code of the refusal. */
+  async append(logger: string, attempt = 1): Promise<number | string> {
+    const body = utf8(`[{"message":"m","logger":"${logger}"}]`);
+    const offset = this.#slab.reserve(body.length);
+    this.#slab.put(offset, new DataView(body.buffer), 0, body.length);
+    this.#jobNumber = nextJobNumber(this.#jobNumber);
+    const rows = this.#desk.rowsOf(this.#jobNumber);
+    rows.items[itemAt.kind] = itemKind.append;
+    rows.items[itemAt.slot] = 0;
+    rows.items[itemAt.offset] = offset;
+    rows.items[itemAt.sizeBytes] = body.length;
+    rows.items[itemAt.bodyKind] = bodyKind.json;
+    rows.items[itemAt.encoding] = bodyEncoding.identity;
+    rows.items[itemAt.receivedMs] = 1_700_000_000_000;
+    rows.items[itemAt.extra] = -1;
+    const id = "0".repeat(23).concat("1");
+    const adoptions = this.#isAdopted ? [] : [{ slot: 0, id, tail: this.#tail, segments: [] }];
+    this.#isAdopted = true;
+    const { position: ringPosition, limit: ringLimit } = this.#ring.grant(1 << 12);
+    const head = { number: this.#jobNumber, attempt, itemCount: 1, ringPosition, ringLimit };
+    const { refusals } = await this.pool.run({ ...head, ...rows, adoptions, keys: [], documents: [] });
+    if (refusals[0] !== undefined) return refusals[0][1].code;
+    assert.equal(rows.outcomes[outcomeAt.status], outcomeStatus.stored);
+    const [, , , firstSeq, count, segmentFirstSeq, endPosition] = rows.blocks as unknown as number[];
+    this.#tail = {
+      head: (firstSeq ?? 0) + (count ?? 0) - 1,
+      segmentFirstSeq: segmentFirstSeq ?? 0,
+      endPosition: endPosition ?? 0,
+    };
+    return rows.outcomes[outcomeAt.first] as number;
+  }
+
+  /** The next job goes to a thread that knows nothing. */
+  forgetWorker(): void {
+    this.#isAdopted = false;
+  }
+
+  remove(): void {
+    rmSync(this.dataDir, { recursive: true });
+  }
+}
+
+test("jobs go on while files are synced, and a thread that is told to stop says that all is durable", async () => {
+  const one = new PoolUnderTest();
+  assert.equal(await one.append("a"), 1);
+  for (let round = 0; round < 50; round++) {
+    const sync = one.pool.sync([0]);
+    const firsts = [await one.append("a"), await one.append("a")];
+    assert.deepEqual(firsts, [round * 2 + 2, round * 2 + 3]);
+    assert.equal((await sync).size, 0);
+  }
+  // Longer than the jobs between two turns of the thread's event loop.
+  for (let seq = 102; seq < 900; seq++) assert.equal(await one.append("b"), seq);
+  assert.equal(await one.pool.close(), true);
+  one.remove();
+});
+
+test("P2: when the thread dies, its job and its sync are rejected, and what comes next has another thread", async () => {
+  const one = new PoolUnderTest();
+  assert.equal(await one.append("a"), 1);
+  for (let round = 0; round < 3; round++) {
+    const [job, sync] = await Promise.allSettled([one.append("tailrace.test.die.encoded"), one.pool.sync([0])]);
+    assert.equal(job.status, "rejected");
+    assert.equal(sync.status, "rejected");
+    one.forgetWorker();
+    assert.equal(await one.append("a"), round + 2);
+    assert.equal((await one.pool.sync([0])).size, 0);
+  }
+  assert.equal(await one.pool.close(), true);
+  one.remove();
+});
+
+test("a job that a thread has no session for breaks its task, and the thread takes the next one", async () => {
+  const one = new PoolUnderTest();
+  assert.equal(await one.append("a"), 1);
+  await assert.rejects(one.pool.sync([5]), /adopted/);
+  one.forgetWorker();
+  assert.equal(await one.append("a"), 2);
+  assert.equal(await one.pool.close(), true);
+  one.remove();
+});
+
+test("a thread that never had a job stops too", async () => {
+  const one = new PoolUnderTest();
+  assert.equal(await one.pool.close(), true);
+  one.remove();
+});
