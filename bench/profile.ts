@@ -113,7 +113,7 @@ function threadOf({ startTime, nodes, samples, timeDeltas }: Profile, { fromUs, 
   return { thread: isMain ? "main" : isIngest ? "worker" : "other", busyMs: wholeMs - idleMs, wholeMs, selfMs };
 }
 
-/** The pool's threads wait for their next job in the second one. */
+/** Query threads wait for their next task in the second one, ingest threads for the bell in the third. */
 const idleNames: ReadonlySet<string> = new Set(["(idle)", "atomicsWaitLoop", "sleep"]);
 
 function nameOf({ functionName, url, lineNumber }: CallFrame): string {
@@ -131,7 +131,7 @@ function printWaiting(threads: readonly ThreadProfile[], cpuSeconds: number): vo
   const busySeconds = threads.reduce((sum, { busyMs }) => sum + busyMs, 0) / 1000;
   const waiting = Math.max(0, 1 - cpuSeconds / busySeconds);
   const numbers = `${busySeconds.toFixed(1)} s busy by the clock, ${cpuSeconds.toFixed(1)} s on a processor`;
-  const trust = waiting < waitingShareMax ? "" : "; DISTURBED: don't trust postMessage, postTask, settle";
+  const trust = waiting < waitingShareMax ? "" : "; DISTURBED: don't trust postMessage, ring, settle";
   console.log(`${numbers}: ${(waiting * 100).toFixed(0)} % waited for one${trust}`);
 }
 

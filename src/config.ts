@@ -30,7 +30,7 @@ export const limits = {
   blockTargetSizeBytes: 1 * MiB,
   /** Page of the intake slab: bodies up to a quarter of one share pages, larger ones take a run of them. */
   slabPageSizeBytes: 64 * KiB,
-  /** Batches in one job; keeps the answer of a job, and the time the main thread spends on it, short. */
+  /** Batches in one job; keeps the answer of a job, and the time the main thread spends on it, short. A desk holds two: 72 KiB. */
   jobBatchCountMax: 256,
   /** Bytes of bodies in one job, beyond the first batch. */
   jobSizeBytesMax: 8 * MiB,

@@ -1,6 +1,6 @@
 /**
  * The desk between the main thread and one ingest thread: a job is laid down in rows of shared memory and a bell is rung;
- * its outcome is found in the rows beside it. A job costs one wake-up and no message, unless something rare goes with it.
+ * its outcome is found in the rows beside it, when the worker has sent a number. Only what is rare goes as objects.
  *
  *   main thread:  items, header ─► post (posted = number) ─► bell          reads outcomes and blocks when it was told
  *   worker:       sleeps on the bell ─► take ─► … ─► outcomes, blocks, cost ─► tells through its port
@@ -78,7 +78,7 @@ export class JobDesk {
     return this.#sets[number % setCount] as JobRows;
   }
 
-  /** Number of the newest job that was laid down; 0: none yet. */
+  /** Number of the newest job that was laid down; at first 0. */
   get posted(): number {
     return Atomics.load(this.#control, controlAt.posted);
   }

@@ -111,7 +111,17 @@ export interface JobResult<Refusal> extends JobSummary {
   readonly refusals: ItemRefusals<Refusal>;
 }
 
-/** What the main thread sends through a worker's port; it rings the bell of the desk behind each. */
+/** One end of the channel between the main thread and a worker. */
+export type Port = InstanceType<typeof MessagePort>;
+
+/** What a thread is given once, when it is to work at a desk. */
+export interface Assignment {
+  readonly port: Port;
+  /** Jobs up to this number are not its own. */
+  readonly after: number;
+}
+
+/** What the main thread sends through a worker's port. Behind it the bell of the desk is rung; for a letter its job does that. */
 export type Order<Tail, Segment> =
   /** Goes with the next job on the desk. */
   | { readonly kind: "letter"; readonly letter: JobLetter<Tail, Segment> }
@@ -120,16 +130,22 @@ export type Order<Tail, Segment> =
   /** Sync and close everything. */
   | { readonly kind: "stop" };
 
-/** What a worker answers through its port: the job on the desk is done (nearly always with no refusal), or a sync is. */
-export type Report<Refusal> = typeof allStored | JobReport<Refusal> | SyncReport<Refusal>;
-/** A number crosses threads at a fraction of what an object costs. */
-export const allStored = 0;
+/** What a worker answers through its port. A number crosses threads at a fraction of what an object costs. */
+export type Report<Refusal> = typeof noneRefused | JobReport<Refusal> | SyncReport<Refusal> | StopReport;
+/** The job on the desk is done, and nothing in it was refused: so nearly all are. */
+export const noneRefused = 0;
 export interface JobReport<Refusal> {
   readonly kind: "done";
   readonly refusals: ItemRefusals<Refusal>;
 }
 export interface SyncReport<Refusal> {
   readonly kind: "synced";
-  /** A refusal for each slot that could not be synced. */
-  readonly refusals: ReadonlyMap<number, Refusal>;
+  /** A refusal for each slot that could not be synced. Undefined: the worker does not know the files of one. */
+  readonly refusals: ReadonlyMap<number, Refusal> | undefined;
+}
+/** The last one. */
+export interface StopReport {
+  readonly kind: "stopped";
+  /** All that the thread wrote is durable. */
+  readonly isDurable: boolean;
 }

@@ -1,6 +1,6 @@
 /**
  * The intake slab: bodies wait here between their arrival and their answer. The main thread allocates, writes and
- * releases; the worker only reads what a job names. One writer, and a job's message orders bytes before reading.
+ * releases; the worker only reads what a job names. One writer, and laying a job on the desk orders bytes before reading.
  *
  *   pages:  | a b c d . . | run of 3 pages: one large body | e f | free | free |
  *

@@ -1,11 +1,20 @@
 /** The ingest thread of a shard: a pool of one thread, whose one task works off the shard's desk for as long as it lives. */
-import { must } from "../base/assert.ts";
-import { allStored, type ItemRefusals, type Job, type JobResult, type Order, type Report } from "../handoff/job.ts";
+import { assert, must } from "../base/assert.ts";
+import {
+  type Assignment,
+  type ItemRefusals,
+  type Job,
+  type JobResult,
+  noneRefused,
+  type Order,
+  type Port,
+  type Report,
+} from "../handoff/job.ts";
 import type { JobDesk } from "../handoff/job-desk.ts";
 import type { SegmentInfo, SessionTail } from "../storage/types.ts";
 import type { DecodeLimits } from "../wire/decode-context.ts";
 import type { Refusal } from "../wire/outcome.ts";
-import { type Port, Threads } from "./pool.ts";
+import { Threads } from "./pool.ts";
 import type { ShardWorker } from "./shard.ts";
 
 const ingestUrl = new URL("../worker/ingest-entry.js", import.meta.url).href;
@@ -22,6 +31,14 @@ export interface IngestWorkerData {
   readonly testHooks: boolean;
 }
 
+export interface IngestPoolOptions {
+  readonly desk: JobDesk;
+  readonly workerData: Omit<IngestWorkerData, "desk">;
+  /** The thread died while it had no job; what it had in a job is told by that job. */
+  readonly onIdleDeath: (error: unknown) => void;
+  readonly onError: (error: Error) => void;
+}
+
 /** Who waits for an answer of the thread. */
 interface Waiting<Result> {
   readonly resolve: (result: Result) => void;
@@ -30,50 +47,55 @@ interface Waiting<Result> {
 
 /** When the thread dies, what it was asked is rejected; the next job or sync goes to a new one. */
 export class IngestPool implements ShardWorker {
+  readonly #options: IngestPoolOptions;
   readonly #threads: Threads;
-  readonly #desk: JobDesk;
   /** To the thread that serves now. */
   #port: Port | undefined;
-  /** Ends with the thread, or its task: whether all it wrote is durable. */
-  #served: Promise<boolean> = Promise.resolve(true);
   #job: Waiting<JobResult<Refusal>> | undefined;
   #sync: Waiting<ReadonlyMap<number, Refusal>> | undefined;
+  #onStopped: ((isDurable: boolean) => void) | undefined;
 
-  constructor(desk: JobDesk, workerData: Omit<IngestWorkerData, "desk">, onError: (error: Error) => void) {
-    this.#desk = desk;
-    this.#threads = new Threads(
-      { filename: ingestUrl, workerData: { ...workerData, desk: desk.buffer } satisfies IngestWorkerData, maxThreads: 1 },
-      onError,
-    );
+  constructor(options: IngestPoolOptions) {
+    this.#options = options;
+    const workerData: IngestWorkerData = { ...options.workerData, desk: options.desk.buffer };
+    this.#threads = new Threads({ filename: ingestUrl, workerData, maxThreads: 1 }, options.onError);
   }
 
   run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>> {
+    assert(this.#job === undefined, "one job is on the desk");
     return new Promise((resolve, reject) => {
-      const port = this.#connected();
       this.#job = { resolve, reject };
       const { adoptions, keys, documents } = job;
       const hasLetter = adoptions.length + keys.length + documents.length > 0;
+      const port = this.#connected();
       if (hasLetter) send(port, { kind: "letter", letter: { adoptions, keys, documents } });
-      this.#desk.post(job, hasLetter);
+      this.#options.desk.post(job, hasLetter);
     });
   }
 
   sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
+    assert(this.#sync === undefined, "one round of syncs runs at a time");
     return new Promise((resolve, reject) => {
-      const port = this.#connected();
       this.#sync = { resolve, reject };
-      send(port, { kind: "sync", slots });
-      this.#desk.ring();
+      this.#order({ kind: "sync", slots });
     });
   }
 
-  /** Syncs and closes the files of the shard and ends the thread. Returns whether all of it is durable. */
+  /** Syncs and closes the files of the shard, behind its last job, and ends the thread. Returns whether all of it is durable. */
   async close(): Promise<boolean> {
-    send(this.#connected(), { kind: "stop" });
-    this.#desk.ring();
-    const isSynced = await this.#served.catch(() => false);
+    const isDurable = await new Promise<boolean>((resolve) => {
+      this.#onStopped = resolve;
+      this.#order({ kind: "stop" });
+    });
+    this.#port?.close();
+    this.#port = undefined;
     await this.#threads.close();
-    return isSynced;
+    return isDurable;
+  }
+
+  #order(order: Order<SessionTail, SegmentInfo>): void {
+    send(this.#connected(), order);
+    this.#options.desk.ring();
   }
 
   /** Returns the port of the thread that serves, which is given its task now if there is none. */
@@ -82,35 +104,41 @@ export class IngestPool implements ShardWorker {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on("message", (report: Report<Refusal>) => this.#onReport(report));
-    this.#served = this.#threads.run<boolean>({ port: port2, after: this.#desk.posted }, "serve", [port2]);
-    const end = (error: unknown) => this.#end(port1, error);
-    this.#served.then(() => end(new Error("The thread was stopped.")), end);
+    const assignment: Assignment = { port: port2, after: this.#options.desk.posted };
+    // The task ends by itself only behind its last report, which may still be on its way here.
+    this.#threads.run(assignment, "serve", [port2]).catch((error: unknown) => this.#died(port1, error));
     return port1;
   }
 
   #onReport(report: Report<Refusal>): void {
-    if (report === allStored) return this.#done([]);
+    if (report === noneRefused) return this.#done([]);
     if (report.kind === "done") return this.#done(report.refusals);
-    const { resolve } = must(this.#sync, "files are synced when that was asked for");
+    if (report.kind === "stopped") return must(this.#onStopped, "a thread stops when it is told to")(report.isDurable);
+    const { resolve, reject } = must(this.#sync, "files are synced when that was asked for");
     this.#sync = undefined;
-    resolve(report.refusals);
+    if (report.refusals === undefined) reject(new Error("The thread does not know all of these sessions."));
+    else resolve(report.refusals);
   }
 
   #done(refusals: ItemRefusals<Refusal>): void {
     const { resolve } = must(this.#job, "a job runs until it is done");
     this.#job = undefined;
-    const { blockCount, cost } = this.#desk.summary();
+    const { blockCount, cost } = this.#options.desk.summary();
     resolve({ blockCount, cost, refusals });
   }
 
-  #end(port: Port, error: unknown): void {
+  #died(port: Port, error: unknown): void {
+    // It had stopped already.
+    if (this.#port !== port) return;
     port.close();
     this.#port = undefined;
     const [job, sync] = [this.#job, this.#sync];
     this.#job = undefined;
     this.#sync = undefined;
-    job?.reject(error);
+    if (job === undefined) this.#options.onIdleDeath(error);
+    else job.reject(error);
     sync?.reject(error);
+    this.#onStopped?.(false);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Threads that do tasks: one pool that reads files, one behind; and what the ingest threads are made of. Knows URLs, not code. */
 import { Piscina } from "piscina";
+import type { Port } from "../handoff/job.ts";
 
 const queryUrl = new URL("../worker/query-entry.js", import.meta.url).href;
 const backgroundUrl = new URL("../worker/background-entry.js", import.meta.url).href;
@@ -18,9 +19,6 @@ export interface TaskThreads {
   /** Rejects when the thread died in it. @param moved memory of the task that goes to the thread: it is gone here. */
   run<Result>(name: string, task: unknown, moved?: readonly ArrayBuffer[]): Promise<Result>;
 }
-
-/** One end of a channel between threads. */
-export type Port = InstanceType<typeof MessagePort>;
 
 /** A thread makes little garbage; by itself its young generation would grow to 32 MB, some minutes after the start. */
 const threadLimits = { maxYoungGenerationSizeMb: 12 };

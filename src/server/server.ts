@@ -122,9 +122,12 @@ function startShards(engine: Engine, settings: Settings, log: Logger): IngestPoo
       descriptorCountMax: Math.min(descriptorCountMax, limits.descriptorCountMax),
       testHooks: settings.testHooks,
     };
-    const pool = new IngestPool(shard.desk, workerData, (error) =>
-      log.error({ err: error, shard: shard.index }, "An ingest thread failed"),
-    );
+    const pool = new IngestPool({
+      desk: shard.desk,
+      workerData,
+      onIdleDeath: (error) => shard.lostWorker(error),
+      onError: (error) => log.error({ err: error, shard: shard.index }, "An ingest thread failed"),
+    });
     shard.connect(pool);
     return pool;
   });

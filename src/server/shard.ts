@@ -86,7 +86,6 @@ export class Shard {
   #inFlight: readonly Batch[] = [];
   #inFlightSinceMs = 0;
   #dispatchPlanned = false;
-  #jobNumber = 0;
   /** Grows with each worker: a session that an earlier one adopted must be adopted again. */
   generation = 0;
   #deathsMs: number[] = [];
@@ -220,8 +219,7 @@ export class Shard {
   }
 
   #jobOf(batches: readonly Batch[], attempt: number): Job<SessionTail, SegmentInfo> {
-    this.#jobNumber = nextJobNumber(this.#jobNumber);
-    const number = this.#jobNumber;
+    const number = nextJobNumber(this.desk.posted);
     const rows = this.desk.rowsOf(number);
     const adoptions: Adoption<SessionTail, SegmentInfo>[] = [];
     const keys: string[] = [];
@@ -339,6 +337,15 @@ export class Shard {
 
   /** The thread is gone and with it what it had open; what it had not reported was never acknowledged. */
   #workerDied(batches: readonly Batch[], attempt: number, error: unknown): void {
+    this.lostWorker(error);
+    if (this.isDown) this.#refuseAll(batches, downRefusal);
+    else if (this.#isStopped) this.#refuseAll(batches, stoppedRefusal);
+    else if (attempt < attemptCountMax) this.#run(batches, attempt + 1);
+    else this.#refuseAll(batches, diedRefusal);
+  }
+
+  /** The thread died: whichever comes next must adopt its sessions. Called from outside when it had no job. */
+  lostWorker(error: unknown): void {
     this.generation++;
     this.restartCount++;
     const nowMs = this.#clock.monotonicMs();
@@ -346,9 +353,6 @@ export class Shard {
     this.#deathsMs.push(nowMs);
     if (this.#deathsMs.length > limits.workerDeathCountMax) this.isDown = true;
     this.#events.onWorkerDied(this, error);
-    if (this.isDown) this.#refuseAll(batches, downRefusal);
-    else if (attempt < attemptCountMax) this.#run(batches, attempt + 1);
-    else this.#refuseAll(batches, diedRefusal);
   }
 
   /** Any item makes the worker of now take the session over; writing its record again changes nothing. */

@@ -1,8 +1,9 @@
 /** What an ingest thread runs: one task of the pool, which works off the desk until it is told to stop. */
-import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
+import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
-import { allStored, type JobLetter, type Order, type Report } from "../handoff/job.ts";
-import { JobDesk } from "../handoff/job-desk.ts";
+import { type Assignment, type JobLetter, noneRefused, type Order, type Port, type Report } from "../handoff/job.ts";
+import { JobDesk, nextJobNumber } from "../handoff/job-desk.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import { systemFiles } from "../storage/files.ts";
 import { SegmentWriter } from "../storage/segment-writer.ts";
@@ -47,80 +48,97 @@ const engine = new Ingest({
 const jobCountMax = 256;
 const inflationCountMax = 64;
 
-/** Mirrors server/ingest-pool.ts: whom to work for. */
-interface Assignment {
-  readonly port: MessagePort;
-  /** Jobs up to this number are not its own. */
-  readonly after: number;
-}
-
 /**
- * Works until it is told to stop; returns whether all is durable then. The thread sleeps on the desk's bell, with its event loop
- * at a stand, except while files are synced.
+ * Works until it is told to stop. The thread sleeps on the desk's bell, with its event loop at a stand, except while files are
+ * synced. What breaks in here may have left anything behind, so the thread ends with it.
  */
-export async function serve({ port, after }: Assignment): Promise<boolean> {
-  const service = new Service(port, after);
-  for (;;) {
-    // In this order: a letter is in the port before its job is posted, and that before the bell.
-    const { rings, posted } = desk;
-    service.takeOrders();
-    if (service.isStopped) {
-      await service.syncing;
-      return close();
-    }
-    if (service.runs(posted)) {
-      if (service.isTurnDue()) await new Promise((resolve) => setImmediate(resolve));
-    } else if (service.syncing === undefined) desk.sleep(rings);
-    else await Promise.race([desk.rung(rings), service.syncing]);
+export async function serve(assignment: Assignment): Promise<void> {
+  try {
+    await new Service(assignment).run();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+    await new Promise(() => {});
   }
 }
 
-/** What the main thread wants of this one. */
 class Service {
-  readonly #port: MessagePort;
+  readonly #port: Port;
   /** Number of the newest job that is done. */
   #done: number;
   #letter: JobLetter<SessionTail, SegmentInfo> | undefined;
+  /** Sessions whose files are to be synced. */
+  #slots: readonly number[] | undefined;
+  /** Settles when the sync that runs is over. */
+  #syncing: Promise<void> | undefined;
+  #isStopped = false;
   #jobCount = 0;
-  /** Settles when the files that are being synced are; rejects when that can't be told. */
-  syncing: Promise<void> | undefined;
-  isStopped = false;
 
-  constructor(port: MessagePort, after: number) {
+  constructor({ port, after }: Assignment) {
     this.#port = port;
     this.#done = after;
   }
 
-  takeOrders(): void {
+  async run(): Promise<void> {
+    while (!this.#isStopped) {
+      // Read in the reverse of the order in which the main thread writes: its port, the job's number, the bell.
+      const rings = desk.rings;
+      const posted = desk.posted;
+      this.#takeOrders();
+      // What came after that look is for the next round, unless there is none.
+      const hasWorked = this.#work(this.#isStopped ? desk.posted : posted);
+      this.#startSync();
+      if (this.#isStopped) break;
+      if (hasWorked) await this.#turnIfDue();
+      else if (this.#syncing === undefined) desk.sleep(rings);
+      else await Promise.race([desk.rung(rings), this.#syncing]);
+    }
+    await this.#syncing;
+    this.#report({ kind: "stopped", isDurable: await close() });
+  }
+
+  #takeOrders(): void {
     for (let order = nextOrder(this.#port); order !== undefined; order = nextOrder(this.#port)) {
       if (order.kind === "letter") this.#letter = order.letter;
-      else if (order.kind === "sync") this.syncing = this.#sync(order.slots);
-      else this.isStopped = true;
+      else if (order.kind === "sync") this.#slots = order.slots;
+      else this.#isStopped = true;
     }
   }
 
-  /** Does the newest job, unless it is done. */
-  runs(posted: number): boolean {
+  /** Does the newest job; false: it is done already. */
+  #work(posted: number): boolean {
     if (posted === this.#done) return false;
+    assert(posted === nextJobNumber(this.#done), "no job is passed over");
     const result = engine.run(desk.take(posted, this.#letter));
     this.#letter = undefined;
     this.#done = posted;
     desk.finish(result);
-    this.#report(result.refusals.length === 0 ? allStored : { kind: "done", refusals: result.refusals });
+    this.#report(result.refusals.length === 0 ? noneRefused : { kind: "done", refusals: result.refusals });
     return true;
   }
 
-  isTurnDue(): boolean {
-    if (++this.#jobCount < jobCountMax && engine.inflationCount < inflationCountMax) return false;
-    this.#jobCount = 0;
-    engine.inflationCount = 0;
-    return true;
+  /** Comes behind the job that was there with it. */
+  #startSync(): void {
+    if (this.#slots === undefined) return;
+    assert(this.#syncing === undefined, "one round of syncs runs at a time");
+    this.#syncing = this.#sync(this.#slots);
+    this.#slots = undefined;
   }
 
   async #sync(slots: readonly number[]): Promise<void> {
-    const refusals = await sync(slots);
-    this.syncing = undefined;
+    // After the death of another thread its sessions may not be known here: that is the sync's trouble and nobody else's.
+    const refusals = await (slots.every((slot) => engine.knows(slot)) ? sync(slots) : undefined);
+    this.#syncing = undefined;
     this.#report({ kind: "synced", refusals });
+  }
+
+  async #turnIfDue(): Promise<void> {
+    const isDue = ++this.#jobCount >= jobCountMax || engine.inflationCount >= inflationCountMax;
+    if (!isDue && this.#syncing === undefined) return;
+    this.#jobCount = 0;
+    engine.inflationCount = 0;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #report(report: Report<Refusal>): void {
@@ -128,7 +146,7 @@ class Service {
   }
 }
 
-function nextOrder(port: MessagePort): Order<SessionTail, SegmentInfo> | undefined {
+function nextOrder(port: Port): Order<SessionTail, SegmentInfo> | undefined {
   return receiveMessageOnPort(port)?.message as Order<SessionTail, SegmentInfo> | undefined;
 }
 

@@ -103,6 +103,11 @@ export class Ingest {
     this.#context = { receivedLow: 0, receivedHigh: 0, renderer: this.#renderer, limits: options.limits ?? decodeLimitsDefault };
   }
 
+  /** Whether the slot was adopted. */
+  knows(slot: number): boolean {
+    return this.#slots.has(slot);
+  }
+
   /** Returns the id of a slot that was adopted. */
   idOf(slot: number): SessionId {
     return must(this.#slots.get(slot), "a job names adopted sessions only").id;

@@ -39,7 +39,7 @@ export class ResultWriter {
 
   block(slot: number, ringPosition: number, sizeBytes: number, firstSeq: number, count: number, tail: SessionTail): void {
     const row = this.#blockCount * blockWordCount;
-    assert(row + blockWordCount <= this.#blocks.length, "a job writes no more blocks than it has items");
+    assert(row + blockWordCount <= this.#blocks.length, "a job writes no more blocks than there may be items");
     this.#blocks[row + blockWordAt.slot] = slot;
     this.#blocks[row + blockWordAt.ringPosition] = ringPosition;
     this.#blocks[row + blockWordAt.sizeBytes] = sizeBytes;

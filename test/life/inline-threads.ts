@@ -41,6 +41,7 @@ export class InlineWorker implements ShardWorker {
 
   async run(job: IngestJob): Promise<JobResult<Refusal>> {
     this.runningCount++;
+    this.#shard.desk.post(job, false);
     try {
       await nextTurn();
       await this.stuck;
@@ -64,6 +65,12 @@ export class InlineWorker implements ShardWorker {
     for (const [id, failure] of await this.#writer.syncAll([...slotOf.keys()]))
       if (isFailure(failure)) refusals.set(slotOf.get(id) as number, refusalOf(failure));
     return refusals;
+  }
+
+  /** Dies without a job. */
+  dieIdle(): void {
+    [this.#writer, this.#ingest] = this.#newThread();
+    this.#shard.lostWorker(new Error("the worker died"));
   }
 
   #die(): never {

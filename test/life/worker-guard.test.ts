@@ -13,6 +13,7 @@ import { getReady, getStats } from "#src/server/routes-operations.ts";
 import type { Session } from "#src/server/session.ts";
 import { bodyKind } from "#src/wire/body-kind.ts";
 import type { Refusal } from "#src/wire/outcome.ts";
+import { nextTurn } from "./inline-threads.ts";
 import { Machine } from "./machine.ts";
 
 interface Stats {
@@ -50,6 +51,31 @@ test("E7: a batch whose worker dies is done by the next one, and refused when it
   await machine.append(session, ["goes on"]);
   assert.deepEqual(machine.messages(session), ["survives", "goes on"]);
   assert.equal(statsOf(machine).shards[0]?.["restarts"], 3);
+});
+
+test("E7: a worker that dies without a job is counted, and the next one takes its sessions over with the next batch", async () => {
+  const machine = new Machine();
+  const [session] = await twoShards(machine);
+  await machine.append(session, ["before"]);
+  const [worker] = machine.workers;
+  assert.ok(worker !== undefined);
+  worker.dieIdle();
+  await machine.append(session, ["behind"]);
+  assert.deepEqual(machine.messages(session), ["before", "behind"]);
+  assert.equal(statsOf(machine).shards[0]?.["restarts"], 1);
+});
+
+test("E7: a job that is rejected once the shard was stopped is refused and not run again", async () => {
+  const machine = new Machine();
+  const [session] = await twoShards(machine);
+  const [worker] = machine.workers;
+  assert.ok(worker !== undefined);
+  worker.deathCount = 1;
+  const refused = machine.tryAppend(session, ["lost"]);
+  await nextTurn();
+  machine.engine.shards[0]?.stop();
+  assert.equal((await refused)?.code, "shutting_down");
+  assert.deepEqual(machine.messages(session), []);
 });
 
 test("E7: a worker that dies more than five times in a minute is not restarted: its shard refuses, the others go on", async () => {
