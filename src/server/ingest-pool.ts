@@ -64,11 +64,11 @@ export class IngestPool implements ShardWorker {
   run(job: Job<SessionTail, SegmentInfo>): Promise<JobResult<Refusal>> {
     assert(this.#job === undefined, "one job is on the desk");
     return new Promise((resolve, reject) => {
-      this.#job = { resolve, reject };
       const { adoptions, keys, documents } = job;
       const hasLetter = adoptions.length + keys.length + documents.length > 0;
       const port = this.#connected();
       if (hasLetter) send(port, { kind: "letter", letter: { adoptions, keys, documents } });
+      this.#job = { resolve, reject };
       this.#options.desk.post(job, hasLetter);
     });
   }
@@ -76,8 +76,8 @@ export class IngestPool implements ShardWorker {
   sync(slots: readonly number[]): Promise<ReadonlyMap<number, Refusal>> {
     assert(this.#sync === undefined, "one round of syncs runs at a time");
     return new Promise((resolve, reject) => {
-      this.#sync = { resolve, reject };
       this.#order({ kind: "sync", slots });
+      this.#sync = { resolve, reject };
     });
   }
 

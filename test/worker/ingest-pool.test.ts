@@ -21,7 +21,6 @@ class PoolUnderTest {
   readonly #slab = new IntakeSlab(1 << 20);
   readonly #ring = new RingIndex(1 << 16);
   readonly pool: IngestPool;
-  #jobNumber = 0;
   #tail = { head: 0, segmentFirstSeq: 0, endPosition: 0 };
   #isAdopted = false;
   #breaks = false;
@@ -37,12 +36,12 @@ class PoolUnderTest {
   }
 
   /** Appends one entry to session 0; returns its seq, or the code of the refusal. */
-  async append(logger: string, attempt = 1): Promise<number | string> {
+  async append(logger: string, documents: readonly unknown[] = []): Promise<number | string> {
     const body = utf8(`[{"message":"m","logger":"${logger}"}]`);
     const offset = this.#slab.reserve(body.length);
     this.#slab.put(offset, new DataView(body.buffer), 0, body.length);
-    this.#jobNumber = nextJobNumber(this.#jobNumber);
-    const rows = this.#desk.rowsOf(this.#jobNumber);
+    const number = nextJobNumber(this.#desk.posted);
+    const rows = this.#desk.rowsOf(number);
     rows.items[itemAt.kind] = itemKind.append;
     rows.items[itemAt.slot] = this.#breaks ? 7 : 0;
     this.#breaks = false;
@@ -56,8 +55,8 @@ class PoolUnderTest {
     const adoptions = this.#isAdopted ? [] : [{ slot: 0, id, tail: this.#tail, segments: [] }];
     this.#isAdopted = true;
     const { position: ringPosition, limit: ringLimit } = this.#ring.grant(1 << 12);
-    const head = { number: this.#jobNumber, attempt, itemCount: 1, ringPosition, ringLimit };
-    const { refusals } = await this.pool.run({ ...head, ...rows, adoptions, keys: [], documents: [] });
+    const head = { number, attempt: 1, itemCount: 1, ringPosition, ringLimit };
+    const { refusals } = await this.pool.run({ ...head, ...rows, adoptions, keys: [], documents });
     if (refusals[0] !== undefined) return refusals[0][1].code;
     assert.equal(rows.outcomes[outcomeAt.status], outcomeStatus.stored);
     const [, , , firstSeq, count, segmentFirstSeq, endPosition] = rows.blocks as unknown as number[];
@@ -125,6 +124,15 @@ test("a sync of sessions that the thread does not know fails alone: the job besi
   }
   assert.equal(await one.pool.close(), true);
   assert.equal(one.idleDeathCount, 0);
+  one.remove();
+});
+
+test("a job whose letter can't be sent fails alone", async () => {
+  const one = new PoolUnderTest();
+  assert.equal(await one.append("a"), 1);
+  await assert.rejects(one.append("a", [() => {}]), { name: "DataCloneError" });
+  assert.equal(await one.append("a"), 2);
+  assert.equal(await one.pool.close(), true);
   one.remove();
 });
 
