@@ -114,6 +114,18 @@ export interface JobResult<Refusal> extends JobSummary {
 /** One end of the channel between the main thread and a worker. */
 export type Port = InstanceType<typeof MessagePort>;
 
+/** What an ingest thread is born with. */
+export interface IngestWorkerData<DecodeLimits> {
+  readonly desk: SharedArrayBuffer;
+  readonly slab: SharedArrayBuffer;
+  readonly ring: SharedArrayBuffer;
+  readonly dataDir: string;
+  readonly segmentSizeBytes: number;
+  readonly descriptorCountMax: number;
+  readonly limits: DecodeLimits;
+  readonly testHooks: boolean;
+}
+
 /** What a thread is given once, when it is to work at a desk. */
 export interface Assignment {
   readonly port: Port;

@@ -2,6 +2,7 @@
 import { assert, must } from "../base/assert.ts";
 import {
   type Assignment,
+  type IngestWorkerData,
   type ItemRefusals,
   type Job,
   type JobResult,
@@ -19,21 +20,9 @@ import type { ShardWorker } from "./shard.ts";
 
 const ingestUrl = new URL("../worker/ingest-entry.js", import.meta.url).href;
 
-/** What an ingest thread is born with. */
-export interface IngestWorkerData {
-  readonly desk: SharedArrayBuffer;
-  readonly slab: SharedArrayBuffer;
-  readonly ring: SharedArrayBuffer;
-  readonly dataDir: string;
-  readonly segmentSizeBytes: number;
-  readonly descriptorCountMax: number;
-  readonly limits: DecodeLimits;
-  readonly testHooks: boolean;
-}
-
 export interface IngestPoolOptions {
   readonly desk: JobDesk;
-  readonly workerData: Omit<IngestWorkerData, "desk">;
+  readonly workerData: Omit<IngestWorkerData<DecodeLimits>, "desk">;
   /** The thread died while it had no job; what it had in a job is told by that job. */
   readonly onIdleDeath: (error: unknown) => void;
   readonly onError: (error: Error) => void;
@@ -57,7 +46,7 @@ export class IngestPool implements ShardWorker {
 
   constructor(options: IngestPoolOptions) {
     this.#options = options;
-    const workerData: IngestWorkerData = { ...options.workerData, desk: options.desk.buffer };
+    const workerData: IngestWorkerData<DecodeLimits> = { ...options.workerData, desk: options.desk.buffer };
     this.#threads = new Threads({ filename: ingestUrl, workerData, maxThreads: 1 }, options.onError);
   }
 

@@ -2,7 +2,15 @@
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
-import { type Assignment, type JobLetter, noneRefused, type Order, type Port, type Report } from "../handoff/job.ts";
+import {
+  type Assignment,
+  type IngestWorkerData,
+  type JobLetter,
+  noneRefused,
+  type Order,
+  type Port,
+  type Report,
+} from "../handoff/job.ts";
 import { JobDesk, nextJobNumber } from "../handoff/job-desk.ts";
 import { RingWriter } from "../handoff/ring.ts";
 import { systemFiles } from "../storage/files.ts";
@@ -14,19 +22,7 @@ import { Ingest, refusalOf } from "./ingest.ts";
 import { filesOf } from "./session-files.ts";
 import { deathHook } from "./test-hooks.ts";
 
-/** Mirrors server/ingest-pool.ts: what the thread was born with. */
-interface IngestWorkerData {
-  readonly desk: SharedArrayBuffer;
-  readonly slab: SharedArrayBuffer;
-  readonly ring: SharedArrayBuffer;
-  readonly dataDir: string;
-  readonly segmentSizeBytes: number;
-  readonly descriptorCountMax: number;
-  readonly limits: DecodeLimits;
-  readonly testHooks: boolean;
-}
-
-const data = workerData as IngestWorkerData;
+const data = workerData as IngestWorkerData<DecodeLimits>;
 const desk = new JobDesk(data.desk);
 const writer = new SegmentWriter({
   files: systemFiles,
@@ -81,7 +77,7 @@ class Service {
   }
 
   async run(): Promise<void> {
-    while (!this.#isStopped) {
+    for (;;) {
       // Read in the reverse of the order in which the main thread writes: its port, the job's number, the bell.
       const rings = desk.rings;
       const posted = desk.posted;
