@@ -1,5 +1,6 @@
-/** Stage append-message: finding the parts of a WebSocket append, beside JSON.parse of the same message. */
+/** Stage append-message: finding the parts of a WebSocket append, by reading or by its pattern, beside JSON.parse of the same. */
 import { AppendMessage } from "#src/wire/append-message.hot.ts";
+import { AppendPattern } from "#src/wire/append-pattern.hot.ts";
 import { runWhenMain, type Stage, type StageCase } from "./stage.ts";
 
 /** One message with one entry, and one with a hundred. */
@@ -22,7 +23,15 @@ function rows(name: string, entryCount: number): StageCase[] {
   const message = new AppendMessage();
   const find = (): number => {
     let found = 0;
-    for (let round = 0; round < 100; round++) if (message.read(view)) found += message.ends[5] ?? 0;
+    for (let round = 0; round < 100; round++) if (message.read(view, bytes.length)) found += message.ends[5] ?? 0;
+    return found;
+  };
+  const pattern = new AppendPattern();
+  message.read(view, bytes.length);
+  pattern.learn(view, message);
+  const compare = (): number => {
+    let found = 0;
+    for (let round = 0; round < 100; round++) if (pattern.find(view, bytes.length, message)) found += message.ends[5] ?? 0;
     return found;
   };
   const parse = (): number => {
@@ -32,6 +41,7 @@ function rows(name: string, entryCount: number): StageCase[] {
   };
   return [
     { name, count: 100, sizeBytes: bytes.length * 100, run: find },
+    { name: `${name}, like the one before`, count: 100, sizeBytes: bytes.length * 100, run: compare },
     { name: `${name}, JSON.parse`, count: 100, sizeBytes: bytes.length * 100, run: parse },
   ];
 }

@@ -1,6 +1,6 @@
 /** Four bytes at once, copied and compared text eight: what works on little-endian words at any offset. */
 import { assert } from "./assert.ts";
-import type { ByteColumn, OwnedBytes } from "./bytes.ts";
+import type { AnyBytes, ByteColumn, OwnedBytes } from "./bytes.ts";
 
 /** What a copy of whole words may write behind its end; `reserve` this much more. */
 export const wordSlackBytes = 8;
@@ -39,6 +39,20 @@ export interface WordSource {
   readonly view: DataView<ArrayBuffer>;
 }
 
+/** The words of the bytes that were asked for last: a view of memory that is used again and again is made once. */
+export class LastWords {
+  #bytes: AnyBytes | undefined;
+  #view = new DataView(new ArrayBuffer(0)) as DataView;
+
+  of(bytes: AnyBytes): DataView {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#view;
+  }
+}
+
 /**
  * Appends `source[start, end)`, text in UTF-8, in whole words, which beats `set` up to some hundred bytes.
  * @param source can be read seven bytes past `end`.
@@ -60,6 +74,24 @@ export function appendWords(target: ByteColumn, source: WordSource, start: numbe
 export function copyWords(target: DataView, to: number, source: DataView, start: number, end: number): void {
   const distance = to - start;
   for (let at = start; at < end; at += 8) target.setFloat64(at + distance, source.getFloat64(at, true), true);
+}
+
+/** Copies `source[start, end)`, any bytes, to `to` of `target`, and nothing more. Both may lie in shared memory. */
+export function copyExactly(target: DataView, to: number, source: DataView, start: number, end: number): void {
+  const distance = to - start;
+  let at = start;
+  for (; at + 8 <= end; at += 8) copyEight(target, at + distance, source, at);
+  // The rest together with some bytes once more: no loop over single bytes.
+  if (at < end && end - start >= 8) copyEight(target, end - 8 + distance, source, end - 8);
+  else for (; at < end; at++) target.setUint8(at + distance, source.getUint8(at));
+}
+
+function copyEight(target: DataView, to: number, source: DataView, at: number): void {
+  const eight = source.getFloat64(at, true);
+  target.setFloat64(to, eight, true);
+  if (!Number.isNaN(eight)) return;
+  target.setInt32(to, source.getInt32(at, true), true);
+  target.setInt32(to + 4, source.getInt32(at + 4, true), true);
 }
 
 /**

@@ -8,8 +8,11 @@
  */
 import { assert } from "../base/assert.ts";
 import { align8, type SharedBytes } from "../base/bytes.ts";
+import * as words from "../base/words.hot.ts";
 import { limits } from "../config.ts";
 
+// A constant of this module: imported functions are looked up at every call.
+const { copyExactly } = words;
 const pageSizeBytes = limits.slabPageSizeBytes;
 /** Above this a body takes pages of its own. */
 const sharedBodySizeBytesMax = pageSizeBytes / 4;
@@ -55,21 +58,13 @@ export class IntakeSlab {
    */
   put(offset: number, source: DataView, start: number, end: number): void {
     assert(offset % 8 === 0 && offset + end - start <= this.bytes.length, "a body lies in the slab, on 8 bytes");
-    if (end - start <= wordsSizeBytesMax) return this.#putWords(offset, source, start, end);
+    if (end - start <= wordsSizeBytesMax) return copyExactly(this.#words, offset, source, start, end);
     const passage = this.#passage;
     for (let at = start; at < end; at += passage.length) {
       const size = Math.min(passage.length, end - at);
       passage.set(new Uint8Array(source.buffer, source.byteOffset + at, size));
       this.bytes.set(size === passage.length ? passage : passage.subarray(0, size), offset + at - start);
     }
-  }
-
-  #putWords(offset: number, source: DataView, start: number, end: number): void {
-    const words = this.#words;
-    let to = offset;
-    let at = start;
-    for (; at + 4 <= end; at += 4, to += 4) words.setInt32(to, source.getInt32(at, true), true);
-    for (; at < end; at++, to++) words.setUint8(to, source.getUint8(at));
   }
 
   /** Gives room back. Both numbers are those of its `reserve`. */

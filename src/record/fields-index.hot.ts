@@ -82,7 +82,7 @@ export class FieldsIndex {
     this.#end = end;
     this.#rowsLength = 0;
     this.#containersLength = 0;
-    this.#keys.length = 0;
+    if (this.#keys.length > 0) this.#keys.length = 0;
     this.#slotsLength = 0;
   }
 

@@ -95,7 +95,8 @@ export class Renderer {
 
   /** Call when `templates` was cleared or truncated: template numbers mean something new. */
   beginBlock(): void {
-    this.#block.length = 0;
+    // Setting the length of an array is slow even when it has it already.
+    if (this.#block.length > 0) this.#block.length = 0;
   }
 
   /**

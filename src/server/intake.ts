@@ -6,7 +6,7 @@
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { assert } from "../base/assert.ts";
-import { ByteColumn, utf8 } from "../base/bytes.ts";
+import { ByteColumn, type OwnedBytes, utf8 } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import type { SessionInput } from "../wire/api.ts";
@@ -56,6 +56,15 @@ export function intake(engine: Engine, bodyLimitBytes: number, response: HttpRes
   const append = new Append(engine, head, response);
   response.onAborted(() => append.abort());
   response.onData((chunk, isLast) => append.take(chunk, isLast));
+}
+
+/** The answer that is being written: a function for each would cost more than writing it. */
+let answered: HttpResponse;
+let answer: OwnedBytes;
+
+function writeAppendAnswer(): void {
+  answered.writeHeader(contentTypeHeader, jsonType);
+  answered.end(answer);
 }
 
 /** An append between its head and its answer. */
@@ -120,10 +129,9 @@ class Append implements Batch {
       counters.storedSizeBytes += this.sizeBytes;
     }
     if (this.#isAborted) return;
-    this.#response.cork(() => {
-      this.#response.writeHeader(contentTypeHeader, jsonType);
-      this.#response.end(appendAnswer(first, count, this.synced, duplicate));
-    });
+    answered = this.#response;
+    answer = appendAnswer(first, count, this.synced, duplicate);
+    answered.cork(writeAppendAnswer);
   }
 
   /** Keeps a part of a body until the rest is there: room in the slab is for bodies that are complete. */

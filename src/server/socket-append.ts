@@ -5,6 +5,7 @@ import { limits } from "../config.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import { appendAck } from "../wire/append-answer.hot.ts";
 import { AppendMessage, appendMember, plainNumber } from "../wire/append-message.hot.ts";
+import { AppendPattern } from "../wire/append-pattern.hot.ts";
 import { bodyKind } from "../wire/body-kind.ts";
 import { readAppendFrame } from "../wire/delta.ts";
 import { type Refusal, refusalMembers, refuse } from "../wire/outcome.ts";
@@ -12,25 +13,24 @@ import { type Engine, overloadedRefusal } from "./engine.ts";
 import { invalidIdRefusal, isGoodKey, sessionNotFound, stateRefusal } from "./intake.ts";
 import { isRefusal } from "./query-input.ts";
 import type { Session } from "./session.ts";
-import type { Batch } from "./shard.ts";
+import type { Batch, Shard } from "./shard.ts";
 import { isWhole, type SocketOut } from "./socket-out.ts";
 
-/** An append as it was found in its message. */
-interface FoundAppend {
+/** What a message says of its append. */
+interface AppendHead {
   readonly ref: number;
   readonly session: Session;
   readonly key: string;
   readonly synced: boolean;
-  /** The batch lies at [start, end) of the message, the library's memory: gone when the message was handled. */
-  readonly start: number;
-  readonly end: number;
-  readonly kind: number;
 }
 
 /** Of the message at hand: messages are handled one after the other. */
 const appendMessage = new AppendMessage();
 const { starts, ends } = appendMessage;
 const openBracket = 0x5b;
+/** Small messages are looked at in here: a view of the memory of each would cost more than this copy. */
+const small = new Uint8Array(1024);
+const smallView = new DataView(small.buffer);
 /** Scalars of an append are short. */
 const memberSizeBytesMax = 256;
 /** An id as it stands in a message: 24 digits between quotes. */
@@ -45,6 +45,7 @@ export class SocketAppends {
   #count = 0;
   /** Appends whose answers wait for the end of the job that is being settled. */
   #settled: SocketBatch[] = [];
+  readonly #pattern = new AppendPattern();
   /** The id that was named last, and how it was spelled: a socket's appends mostly go to one session. */
   readonly #idWords = new Int32Array(idTextSizeBytes / 4);
   #id: SessionId | undefined;
@@ -57,14 +58,21 @@ export class SocketAppends {
     this.#onSession = onSession;
   }
 
-  /** Takes a text message if it is an append; false: it is something else. */
-  tryTake(message: DataView): boolean {
-    if (!appendMessage.read(message)) return false;
-    if (!appendMessage.isAppend(message) && scalarOf(message, appendMember.type) !== "append") return false;
+  /**
+   * Takes a text message if it is an append; false: it is something else.
+   * @param received the library's memory: gone when this returns.
+   */
+  tryTake(received: ArrayBuffer, size: number): boolean {
+    const message = viewOf(received, size);
+    if (!this.#pattern.find(message, size, appendMessage)) {
+      if (!appendMessage.read(message, size)) return false;
+      if (!appendMessage.isAppend(message) && scalarOf(message, appendMember.type) !== "append") return false;
+      this.#pattern.learn(message, appendMessage);
+    }
     const ref = this.#refOf(message);
-    const append = isWhole(ref) ? this.#appendOf(message, ref) : refuse("invalid_query", "ref must be a whole number.");
-    if (isRefusal(append)) this.#out.refuse(append, { ref });
-    else this.#queue(message, append);
+    const batch = isWhole(ref) ? this.#batchOf(message, ref) : refuse("invalid_query", "ref must be a whole number.");
+    if (isRefusal(batch)) this.#out.refuse(batch, { ref });
+    else this.#queue(message, starts[appendMember.entries] as number, batch);
     return true;
   }
 
@@ -79,7 +87,7 @@ export class SocketAppends {
     }
     const session = findSession(this.#engine, frame.session);
     if (isRefusal(session)) this.#out.refuse(session, { ref });
-    else this.#queue(message, { ref, session, key, synced, start, end, kind: bodyKind.flatbuffers });
+    else this.#queue(message, start, this.#newBatch({ ref, session, key, synced }, bodyKind.flatbuffers, end - start));
     return true;
   }
 
@@ -98,29 +106,29 @@ export class SocketAppends {
     });
   }
 
-  #queue(message: DataView, append: FoundAppend): void {
-    const { ref, session, start, end } = append;
-    const refusal = this.#refusalOf(append);
+  /** @param start of the batch in the message. */
+  #queue(message: DataView, start: number, batch: SocketBatch): void {
+    const { ref, session, sizeBytes } = batch;
+    const shard = this.#engine.shardOf(session);
+    const refusal = this.#refusalOf(batch, shard);
     if (refusal !== undefined) return this.#out.refuse(refusal, { ref });
-    const { slab } = this.#engine.shardOf(session);
-    const offset = slab.reserve(end - start);
-    if (offset < 0) return this.#out.refuse(overloadedRefusal, { ref });
-    slab.put(offset, message, start, end);
+    batch.offset = shard.slab.reserve(sizeBytes);
+    if (batch.offset < 0) return this.#out.refuse(overloadedRefusal, { ref });
+    shard.slab.put(batch.offset, message, start, start + sizeBytes);
     this.#onSession(session);
     this.#count++;
-    this.#engine.shardOf(session).enqueue(new SocketBatch(this.#engine, append, offset, this));
+    shard.enqueue(batch);
   }
 
-  #refusalOf({ session, key, start, end }: FoundAppend): Refusal | undefined {
+  #refusalOf({ session, key, sizeBytes }: SocketBatch, shard: Shard): Refusal | undefined {
     if (key !== "" && !isGoodKey(key)) return refuse("invalid_query", "key must be <producer>:<sequence>.");
-    if (end - start > this.#bodyLimitBytes) {
+    if (sizeBytes > this.#bodyLimitBytes) {
       const limit = this.#bodyLimitBytes;
       return refuse("payload_too_large", `The entries are over ${limit} bytes: send smaller batches.`, { limit });
     }
     const state = stateRefusal(this.#engine, session);
     if (state !== undefined) return state;
-    const isFull = this.#count >= limits.socketCreditCount || this.#engine.shardOf(session).isFull;
-    return isFull ? overloadedRefusal : undefined;
+    return this.#count >= limits.socketCreditCount || shard.isFull ? overloadedRefusal : undefined;
   }
 
   #refOf(message: DataView): unknown {
@@ -130,7 +138,7 @@ export class SocketAppends {
   }
 
   /** `message` was looked at by `appendMessage`. */
-  #appendOf(message: DataView, ref: number): FoundAppend | Refusal {
+  #batchOf(message: DataView, ref: number): SocketBatch | Refusal {
     const session = this.#sessionOf(message);
     if (isRefusal(session)) return session;
     const start = starts[appendMember.entries] as number;
@@ -140,7 +148,11 @@ export class SocketAppends {
     if (ack !== "written" && ack !== "synced") return refuse("invalid_query", "ack must be written or synced.");
     const key = scalarOf(message, appendMember.key) ?? "";
     if (typeof key !== "string") return refuse("invalid_query", "key must be <producer>:<sequence>.");
-    return { ref, session, key, synced: ack === "synced", start, end, kind: bodyKind.json };
+    return this.#newBatch({ ref, session, key, synced: ack === "synced" }, bodyKind.json, end - start);
+  }
+
+  #newBatch(head: AppendHead, kind: number, sizeBytes: number): SocketBatch {
+    return new SocketBatch(this.#engine, this, head, kind, sizeBytes);
   }
 
   #sessionOf(message: DataView): Session | Refusal {
@@ -162,6 +174,12 @@ export class SocketAppends {
     for (let word = 0; word < words.length; word++) if (message.getInt32(start + word * 4, true) !== words[word]) return false;
     return true;
   }
+}
+
+function viewOf(message: ArrayBuffer, size: number): DataView {
+  if (size > small.length) return new DataView(message);
+  small.set(new Uint8Array(message));
+  return smallView;
 }
 
 /** Returns the session that a message names, or why there is none. */
@@ -187,7 +205,8 @@ function scalarOf(message: DataView, member: number): unknown {
 class SocketBatch implements Batch {
   readonly kind = itemKind.append;
   readonly session: Session;
-  readonly offset: number;
+  /** Body in the slab; -1: not there yet. */
+  offset = -1;
   readonly sizeBytes: number;
   readonly bodyKind: number;
   readonly encoding = bodyEncoding.identity;
@@ -195,7 +214,7 @@ class SocketBatch implements Batch {
   readonly key: string;
   readonly document = undefined;
   readonly synced: boolean;
-  readonly #ref: number;
+  readonly ref: number;
   readonly #engine: Engine;
   readonly #appends: SocketAppends;
   #refusal: Refusal | undefined;
@@ -203,17 +222,16 @@ class SocketBatch implements Batch {
   #count = 0;
   #isDuplicate = false;
 
-  /** @param offset of the body in the slab. @param appends told when there is an outcome. */
-  constructor(engine: Engine, append: FoundAppend, offset: number, appends: SocketAppends) {
-    assert(offset >= 0, "the body lies in the slab");
-    this.session = append.session;
-    this.offset = offset;
-    this.sizeBytes = append.end - append.start;
-    this.bodyKind = append.kind;
-    this.key = append.key;
-    this.synced = append.synced;
+  /** @param appends told when there is an outcome. */
+  constructor(engine: Engine, appends: SocketAppends, head: AppendHead, kind: number, sizeBytes: number) {
+    assert(sizeBytes >= 0, "a body has a size");
+    this.session = head.session;
+    this.sizeBytes = sizeBytes;
+    this.bodyKind = kind;
+    this.key = head.key;
+    this.synced = head.synced;
     this.receivedMs = engine.clock.nowMs();
-    this.#ref = append.ref;
+    this.ref = head.ref;
     this.#engine = engine;
     this.#appends = appends;
   }
@@ -241,7 +259,7 @@ class SocketBatch implements Batch {
   /** Returns the message for the client, once settled; bytes are valid until the next answer is made. */
   answer(): string | Uint8Array {
     const refusal = this.#refusal;
-    if (refusal !== undefined) return JSON.stringify({ type: "error", ref: this.#ref, ...refusalMembers(refusal) });
-    return appendAck(this.#ref, this.#first, this.#count, this.synced, this.#isDuplicate);
+    if (refusal !== undefined) return JSON.stringify({ type: "error", ref: this.ref, ...refusalMembers(refusal) });
+    return appendAck(this.ref, this.#first, this.#count, this.synced, this.#isDuplicate);
   }
 }

@@ -20,6 +20,9 @@ interface SocketData extends LibrarySocketData<SocketConnection> {
   forget(): void;
 }
 
+/** The library's socket, the same object in every callback, with what is wanted for each message. */
+type Socket = WebSocket<SocketData> & { connection?: SocketConnection };
+
 const forbiddenOrigin = refuse("forbidden", "This Origin is not allowed: start the server with --allow-origin.");
 const notAnUpgrade = refuse(
   "invalid_query",
@@ -46,9 +49,10 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
       const connection = new SocketConnection(socket, context, bodyLimitBytes);
       const data = socket.getUserData();
       data.connection = connection;
+      (socket as Socket).connection = connection;
       data.forget = connections.add(connection);
     },
-    message: (socket, message, isBinary) => receive(context, socket, message, isBinary),
+    message: (socket, message, isBinary) => receive(context, socket as Socket, message, isBinary),
     drain: (socket) => guarded(context, socket, (connection) => connection.drained()),
     close: (socket) => {
       const { connection, forget } = socket.getUserData();
@@ -64,9 +68,9 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
   refuseOtherVerbs(app, "/sessions/ws", ["GET"], context.engine, guard);
 }
 
-/** The hot one of the callbacks: `guarded` without a closure. */
-function receive(context: SocketContext, socket: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
-  const { connection } = socket.getUserData();
+/** The hot one of the callbacks: `guarded` without a closure, and without a call into the library. */
+function receive(context: SocketContext, socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
+  const { connection } = socket;
   try {
     connection?.receive(message, isBinary);
   } catch (error) {

@@ -56,12 +56,11 @@ export class SocketConnection implements Connection {
   /** Handles one message. @param message the library's memory: gone when this returns. */
   receive(message: ArrayBuffer, isBinary: boolean): void {
     this.#context.engine.counters.request++;
-    const view = new DataView(message);
-    const size = view.byteLength;
+    const size = message.byteLength;
     if (size > this.#bodyLimitBytes + limits.socketEnvelopeSizeBytes)
       return this.#out.close(1009, `a message has at most ${this.#bodyLimitBytes} bytes of entries`);
-    if (isBinary) return this.#receiveBinary(view);
-    if (this.#appends.tryTake(view)) return;
+    if (isBinary) return this.#receiveBinary(new DataView(message));
+    if (this.#appends.tryTake(message, size)) return;
     if (size > limits.controlBodySizeBytesMax) {
       const limit = limits.controlBodySizeBytesMax;
       return this.#out.refuse(

@@ -1,13 +1,22 @@
-/** The open files of one thread: the least recently used is closed when there are too many. */
+/**
+ * The open files of one thread. When there are too many, one is closed that was not used lately: the oldest gets a second chance
+ * if it was (the CLOCK of F. J. Corbató, "A Paging Experiment with the Multics System", 1968).
+ */
 import { assert } from "../base/assert.ts";
 import { closeQuietly } from "./file-tools.ts";
 import type { FileLayer } from "./files.ts";
 
+interface OpenFile {
+  readonly descriptor: number;
+  /** Since it was looked at for closing. */
+  isUsed: boolean;
+}
+
 export class DescriptorCache {
   #files: FileLayer;
   #countMax: number;
-  /** By path; a Map remembers the order in which they were last used. */
-  #open = new Map<string, number>();
+  /** By path, in the order in which they are looked at for closing. */
+  #open = new Map<string, OpenFile>();
 
   constructor(files: FileLayer, countMax: number) {
     assert(countMax >= 1, "one file can be open");
@@ -21,11 +30,10 @@ export class DescriptorCache {
 
   /** Returns a descriptor of `path`, open for reading and writing; valid until the next call of this object. */
   get(path: string): number {
-    const descriptor = this.#open.get(path);
-    if (descriptor === undefined) return this.#add(path, "write");
-    this.#open.delete(path);
-    this.#open.set(path, descriptor);
-    return descriptor;
+    const file = this.#open.get(path);
+    if (file === undefined) return this.#add(path, "write");
+    file.isUsed = true;
+    return file.descriptor;
   }
 
   /** Makes the file `path`, which must not be there. */
@@ -35,11 +43,11 @@ export class DescriptorCache {
   }
 
   close(path: string): void {
-    const descriptor = this.#open.get(path);
-    if (descriptor === undefined) return;
+    const file = this.#open.get(path);
+    if (file === undefined) return;
     this.#open.delete(path);
     // What did not reach the disk shows when the file is synced.
-    closeQuietly(this.#files, descriptor);
+    closeQuietly(this.#files, file.descriptor);
   }
 
   closeAll(): void {
@@ -47,16 +55,19 @@ export class DescriptorCache {
   }
 
   #add(path: string, mode: "write" | "create"): number {
-    while (this.#open.size >= this.#countMax) this.#closeOldest();
+    while (this.#open.size >= this.#countMax) this.#closeOne();
     const descriptor = this.#files.open(path, mode);
-    this.#open.set(path, descriptor);
+    this.#open.set(path, { descriptor, isUsed: false });
     return descriptor;
   }
 
-  #closeOldest(): void {
-    for (const path of this.#open.keys()) {
-      this.close(path);
-      return;
+  #closeOne(): void {
+    // A Map is walked to what is put behind its end meanwhile: those with a second chance are met again, unused.
+    for (const [path, file] of this.#open) {
+      if (!file.isUsed) return this.close(path);
+      file.isUsed = false;
+      this.#open.delete(path);
+      this.#open.set(path, file);
     }
   }
 }

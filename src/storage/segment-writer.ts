@@ -65,6 +65,8 @@ export class SegmentWriter {
   #descriptors: DescriptorCache;
   #window: FileWindow;
   #sessions = new Map<SessionId, WriterSession>();
+  /** The session that was looked for last: an append follows its `begin`. */
+  #last: WriterSession | undefined;
 
   constructor(options: SegmentWriterOptions) {
     this.#files = options.files;
@@ -95,6 +97,7 @@ export class SegmentWriter {
     const session = this.#sessions.get(id);
     if (session?.segment !== undefined) this.#descriptors.close(session.segment.path);
     this.#sessions.delete(id);
+    this.#last = undefined;
   }
 
   /** Readies the session's segment for a block of `sizeBytes` and says what goes in the block's header. */
@@ -181,10 +184,13 @@ export class SegmentWriter {
   close(): void {
     this.#descriptors.closeAll();
     this.#sessions.clear();
+    this.#last = undefined;
   }
 
   #mustFind(id: SessionId): WriterSession {
-    return must(this.#sessions.get(id), "a session is adopted before it is written to");
+    if (this.#last?.id === id) return this.#last;
+    this.#last = must(this.#sessions.get(id), "a session is adopted before it is written to");
+    return this.#last;
   }
 
   /** Does what must be done before anything is appended; throws what prevents it. */
@@ -297,6 +303,7 @@ export class SegmentWriter {
 
   /** Replaces files whose sync failed by synced copies; throws when one can not be replaced (yet). */
   #heal(session: WriterSession): void {
+    if (session.poisoned.size === 0) return;
     for (const firstSeq of [...session.poisoned]) {
       const growing = session.segment?.firstSeq === firstSeq ? session.segment : undefined;
       if (growing !== undefined) this.#descriptors.close(growing.path);

@@ -30,7 +30,7 @@ const ndQuote = words.wordOf('nd"\0') & 0xffffff;
 
 /** Members of an append. */
 export const appendMember = { type: 0, ref: 1, session: 2, key: 3, ack: 4, entries: 5 } as const;
-const memberCount = 6;
+export const memberCount = 6;
 const { type, ref, session, key, ack, entries } = appendMember;
 
 /** Where the values of an append's members lie: [start, end) each; start -1: absent. Reused by the next call. */
@@ -38,9 +38,8 @@ export class AppendMessage {
   readonly starts = new Int32Array(memberCount);
   readonly ends = new Int32Array(memberCount);
 
-  /** Looks at `view`; false: it is no flat JSON object whose brackets match, leave it to a JSON parser. */
-  read(view: DataView): boolean {
-    const size = view.byteLength;
+  /** Looks at the first `size` bytes of `view`; false: they are no flat JSON object whose brackets match, leave it to a JSON parser. */
+  read(view: DataView, size: number): boolean {
     for (let member = 0; member < memberCount; member++) this.starts[member] = -1;
     let at = white(view, size, 0);
     if (byteAt(view, size, at) !== openBrace) return false;

@@ -213,28 +213,40 @@ export function copyQuoted(source: AnyBytes, start: number, end: number, target:
 
 /** Writes the decimal digits of `value`, a natural number up to 2^53. */
 export function writeNatural(value: number, target: AnyBytes, at: number): number {
-  assert(value >= 0 && at + 16 <= target.length, "a number fits the target");
-  let rest = value;
-  if (rest > 999_999_999) {
-    const upper = Math.floor(rest / 1e9);
-    const lower = rest - upper * 1e9;
-    const end = writeNatural(upper, target, at);
-    return writeDigits(lower, 9, target, end);
-  }
-  rest |= 0;
-  let count = 1;
-  for (let bound = 10; count < 9 && rest >= bound; bound *= 10) count++;
-  return writeDigits(rest, count, target, at);
+  return writeDigits(value, digitCountOf(value), target, at);
 }
 
-function writeDigits(value: number, count: number, target: AnyBytes, at: number): number {
+/** Returns how many decimal digits `value` has, a natural number up to 2^53. */
+export function digitCountOf(value: number): number {
+  let count = 1;
+  for (let bound = 10; value >= bound; bound *= 10) count++;
+  return count;
+}
+
+/** Writes the last `count` decimal digits of `value`, a natural number up to 2^53. Returns where they end. */
+export function writeDigits(value: number, count: number, target: AnyBytes, at: number): number {
+  assert(value >= 0 && at + count <= target.length, "a number fits the target");
+  let rest = value;
+  let end = at + count;
+  if (rest > 999_999_999) {
+    const upper = Math.floor(rest / 1e9);
+    rest -= upper * 1e9;
+    writeWord(rest, end - 9, end, target);
+    rest = upper;
+    end -= 9;
+  }
+  writeWord(rest, at, end, target);
+  return at + count;
+}
+
+/** Writes digits of a number below 10^9 to [start, end), the last ones last. */
+function writeWord(value: number, start: number, end: number, target: AnyBytes): void {
   let rest = value | 0;
-  for (let index = at + count - 1; index >= at; index--) {
+  for (let index = end - 1; index >= start; index--) {
     const quotient = (rest / 10) | 0;
     target[index] = 0x30 + rest - quotient * 10;
     rest = quotient;
   }
-  return at + count;
 }
 
 function isSurrogate(source: AnyBytes, at: number, end: number): boolean {

@@ -64,7 +64,7 @@ interface SlotState {
   /** Seq of the newest entry. */
   head: number;
   /** As this worker left them. */
-  segments: readonly SegmentInfo[];
+  readonly segments: SegmentInfo[];
   /** Loaded at the first keyed batch. */
   keys: KeyWindow | undefined;
 }
@@ -95,6 +95,10 @@ export class Ingest {
   /** Entries of the batch that was decoded last. */
   #decodedCount = 0;
   #attempt = 1;
+  /** The body at hand is [bodyStart, bodyEnd) of it. */
+  #body: AnyBytes = noBytes;
+  #bodyStart = 0;
+  #bodyEnd = 0;
   /** Bodies inflated since whoever runs the jobs set it to 0. */
   inflationCount = 0;
 
@@ -119,13 +123,15 @@ export class Ingest {
     const rendered = { ...this.#renderer.counters };
     for (const { slot, id, tail, segments } of job.adoptions) {
       const sessionId = must(tryParseSessionId(id), "the main thread sends valid ids");
-      this.#slots.set(slot, { id: sessionId, head: tail.head, segments, keys: undefined });
+      this.#slots.set(slot, { id: sessionId, head: tail.head, segments: [...segments], keys: undefined });
       this.#options.writer.adopt(sessionId, tail);
     }
     this.#attempt = job.attempt;
     this.#options.ring.enter({ position: job.ringPosition, limit: job.ringLimit });
     const result = new ResultWriter(job);
     for (const [slot, items] of groupBySlot(job)) this.#runSession(job, slot, items, result);
+    // An inflated body may be large.
+    this.#body = noBytes;
     return result.finish(this.#costSince(startedMs, rendered));
   }
 
@@ -156,27 +162,29 @@ export class Ingest {
 
   /** decode and render: adds one batch to the columns, or refuses it and leaves no trace of it. */
   #decodeBatch(job: IngestJob, item: number, slot: number, state: SlotState, result: ResultWriter): void {
-    const body = this.#bodyOf(job, item);
-    if ("code" in body) return result.refuse(item, body);
-    const keyText = job.keys[job.items[item * itemWordCount + itemAt.extra] as number];
-    const key = keyText === undefined ? undefined : keyOf(keyText, body);
+    const unreadable = this.#openBody(job, item);
+    if (unreadable !== undefined) return result.refuse(item, unreadable);
+    const keyIndex = job.items[item * itemWordCount + itemAt.extra] as number;
+    // Looking for member -1 of an array is slow.
+    const keyText = keyIndex < 0 ? undefined : job.keys[keyIndex];
+    const key = keyText === undefined ? undefined : keyOf(keyText, this.#body.subarray(this.#bodyStart, this.#bodyEnd));
     if (keyText !== undefined && key !== undefined) {
       // The same key twice in one job: the first must be in the window before the second is looked up.
       if (this.#pendingKeys.has(keyText)) this.#writeBlock(slot, state, result);
       if (this.#answeredBefore(item, state, key, result)) return;
     }
-    let refusal = this.#decodeInto(job, item, body);
+    let refusal = this.#decodeInto(job, item);
     if (refusal?.code === "payload_too_large" && this.#pending.length > 0) {
       // It may only be too large beside the batches before it: once more, in a block of its own.
       this.#writeBlock(slot, state, result);
-      refusal = this.#decodeInto(job, item, body);
+      refusal = this.#decodeInto(job, item);
     }
     if (refusal !== undefined) return result.refuse(item, refusal);
     this.#pending.push({ item, count: this.#decodedCount, key });
     if (keyText !== undefined) this.#pendingKeys.add(keyText);
   }
 
-  #decodeInto(job: IngestJob, item: number, body: AnyBytes): Refusal | undefined {
+  #decodeInto(job: IngestJob, item: number): Refusal | undefined {
     const row = item * itemWordCount;
     const mark = this.#columns.mark();
     const isTime = this.#time.readMilliseconds(job.items[row + itemAt.receivedMs] as number);
@@ -184,7 +192,7 @@ export class Ingest {
     this.#context.receivedLow = this.#time.low;
     this.#context.receivedHigh = this.#time.high;
     const kind = job.items[row + itemAt.bodyKind] as number;
-    let refusal = decode(kind, body, 0, body.length, this.#context, this.#columns);
+    let refusal = decode(kind, this.#body, this.#bodyStart, this.#bodyEnd, this.#context, this.#columns);
     if (refusal === undefined && encodedSizeBytes(this.#columns, 0) > limits.blockSizeBytesMax) {
       refusal = refuse(
         "payload_too_large",
@@ -202,16 +210,28 @@ export class Ingest {
     return refusal;
   }
 
-  #bodyOf(job: IngestJob, item: number): AnyBytes | Refusal {
+  /** Finds the body of an item, or says why it can't be inflated. */
+  #openBody(job: IngestJob, item: number): Refusal | undefined {
+    const { slab } = this.#options;
     const row = item * itemWordCount;
     const offset = job.items[row + itemAt.offset] as number;
     const end = offset + (job.items[row + itemAt.sizeBytes] as number);
-    assert(end <= this.#options.slab.length, "a body lies in the slab");
+    assert(end <= slab.length, "a body lies in the slab");
     const encoding = job.items[row + itemAt.encoding] as number;
-    if (encoding === bodyEncoding.identity) return this.#options.slab.subarray(offset, end);
+    if (encoding === bodyEncoding.identity) {
+      this.#body = slab;
+      this.#bodyStart = offset;
+      this.#bodyEnd = end;
+      return undefined;
+    }
     this.inflationCount++;
     const name = encoding === bodyEncoding.gzip ? "gzip" : "lz4";
-    return inflate(name, this.#options.slab, offset, end, this.#context.limits.bodyInflatedSizeBytesMax);
+    const inflated = inflate(name, slab, offset, end, this.#context.limits.bodyInflatedSizeBytesMax);
+    if ("code" in inflated) return inflated;
+    this.#body = inflated;
+    this.#bodyStart = 0;
+    this.#bodyEnd = inflated.length;
+    return undefined;
   }
 
   /** Answers a batch whose key is in the window. */
@@ -262,7 +282,7 @@ export class Ingest {
     if (isFailure(appended)) return appended;
     onStage?.("appended", this.#columns, this.#attempt);
     state.head = appended.tail.head;
-    state.segments = withSegment(state.segments, appended.segment);
+    keepSegment(state.segments, appended.segment);
     const position = ring.put(block);
     result.block(slot, position, sizeBytes, head + 1, this.#columns.count, appended.tail);
     let first = head + 1;
@@ -334,19 +354,25 @@ function keyOf(text: string, body: AnyBytes): NonNullable<PendingBatch["key"]> {
   };
 }
 
-/** The list of segments after an append to `grown`, which is its last one or a new one. */
-function withSegment(segments: readonly SegmentInfo[], grown: SegmentInfo): readonly SegmentInfo[] {
-  const kept = segments.at(-1)?.firstSeq === grown.firstSeq ? segments.slice(0, -1) : segments;
-  return [...kept, grown];
+/** Keeps what an append made of a segment, the last one of the list or a new one. */
+function keepSegment(segments: SegmentInfo[], grown: SegmentInfo): void {
+  const last = segments.length - 1;
+  if (last >= 0 && segments[last]?.firstSeq === grown.firstSeq) segments[last] = grown;
+  else segments.push(grown);
 }
 
 function groupBySlot(job: IngestJob): Map<number, number[]> {
   const groups = new Map<number, number[]>();
+  let slot = -1;
+  let group: number[] = [];
   for (let item = 0; item < job.itemCount; item++) {
-    const slot = job.items[item * itemWordCount + itemAt.slot] as number;
-    const group = groups.get(slot);
-    if (group === undefined) groups.set(slot, [item]);
-    else group.push(item);
+    const next = job.items[item * itemWordCount + itemAt.slot] as number;
+    if (next !== slot) {
+      slot = next;
+      group = groups.get(slot) ?? [];
+      if (group.length === 0) groups.set(slot, group);
+    }
+    group.push(item);
   }
   return groups;
 }
