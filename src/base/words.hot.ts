@@ -1,4 +1,4 @@
-/** Four bytes at once, copied and compared text eight: what works on little-endian words at any offset. */
+/** Four bytes at once, copied and compared ones eight: what works on little-endian words at any offset. */
 import { assert } from "./assert.ts";
 import type { AnyBytes, ByteColumn, OwnedBytes } from "./bytes.ts";
 

@@ -5,7 +5,7 @@
  * before its last chunk.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { ByteColumn, type OwnedBytes, utf8 } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
@@ -58,13 +58,13 @@ export function intake(engine: Engine, bodyLimitBytes: number, response: HttpRes
   response.onData((chunk, isLast) => append.take(chunk, isLast));
 }
 
-/** The answer that is being written: a function for each would cost more than writing it. */
-let answered: HttpResponse;
-let answer: OwnedBytes;
+/** The answer that is being written: a function for each would cost more than this. */
+const outgoing: { response: HttpResponse | undefined; bytes: OwnedBytes } = { response: undefined, bytes: new Uint8Array(0) };
 
-function writeAppendAnswer(): void {
-  answered.writeHeader(contentTypeHeader, jsonType);
-  answered.end(answer);
+function writeOutgoing(): void {
+  const response = must(outgoing.response, "an answer is written while it is the outgoing one");
+  response.writeHeader(contentTypeHeader, jsonType);
+  response.end(outgoing.bytes);
 }
 
 /** An append between its head and its answer. */
@@ -129,9 +129,9 @@ class Append implements Batch {
       counters.storedSizeBytes += this.sizeBytes;
     }
     if (this.#isAborted) return;
-    answered = this.#response;
-    answer = appendAnswer(first, count, this.synced, duplicate);
-    answered.cork(writeAppendAnswer);
+    outgoing.response = this.#response;
+    outgoing.bytes = appendAnswer(first, count, this.synced, duplicate);
+    this.#response.cork(writeOutgoing);
   }
 
   /** Keeps a part of a body until the rest is there: room in the slab is for bodies that are complete. */

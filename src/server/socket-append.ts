@@ -17,7 +17,7 @@ import type { Batch, Shard } from "./shard.ts";
 import { isWhole, type SocketOut } from "./socket-out.ts";
 
 /** What a message says of its append. */
-interface AppendHead {
+interface AppendMembers {
   readonly ref: number;
   readonly session: Session;
   readonly key: string;
@@ -28,9 +28,9 @@ interface AppendHead {
 const appendMessage = new AppendMessage();
 const { starts, ends } = appendMessage;
 const openBracket = 0x5b;
-/** Small messages are looked at in here: a view of the memory of each would cost more than this copy. */
-const small = new Uint8Array(1024);
-const smallView = new DataView(small.buffer);
+/** Small messages are looked at in here: a DataView of the memory of each would cost more than this copy. */
+const scratch = new Uint8Array(1024);
+const scratchView = new DataView(scratch.buffer);
 /** Scalars of an append are short. */
 const memberSizeBytesMax = 256;
 /** An id as it stands in a message: 24 digits between quotes. */
@@ -151,8 +151,8 @@ export class SocketAppends {
     return this.#newBatch({ ref, session, key, synced: ack === "synced" }, bodyKind.json, end - start);
   }
 
-  #newBatch(head: AppendHead, kind: number, sizeBytes: number): SocketBatch {
-    return new SocketBatch(this.#engine, this, head, kind, sizeBytes);
+  #newBatch(members: AppendMembers, kind: number, sizeBytes: number): SocketBatch {
+    return new SocketBatch(this.#engine, this, members, kind, sizeBytes);
   }
 
   #sessionOf(message: DataView): Session | Refusal {
@@ -177,9 +177,9 @@ export class SocketAppends {
 }
 
 function viewOf(message: ArrayBuffer, size: number): DataView {
-  if (size > small.length) return new DataView(message);
-  small.set(new Uint8Array(message));
-  return smallView;
+  if (size > scratch.length) return new DataView(message);
+  scratch.set(new Uint8Array(message));
+  return scratchView;
 }
 
 /** Returns the session that a message names, or why there is none. */
@@ -223,15 +223,15 @@ class SocketBatch implements Batch {
   #isDuplicate = false;
 
   /** @param appends told when there is an outcome. */
-  constructor(engine: Engine, appends: SocketAppends, head: AppendHead, kind: number, sizeBytes: number) {
+  constructor(engine: Engine, appends: SocketAppends, members: AppendMembers, kind: number, sizeBytes: number) {
     assert(sizeBytes >= 0, "a body has a size");
-    this.session = head.session;
+    this.session = members.session;
     this.sizeBytes = sizeBytes;
     this.bodyKind = kind;
-    this.key = head.key;
-    this.synced = head.synced;
+    this.key = members.key;
+    this.synced = members.synced;
     this.receivedMs = engine.clock.nowMs();
-    this.ref = head.ref;
+    this.ref = members.ref;
     this.#engine = engine;
     this.#appends = appends;
   }

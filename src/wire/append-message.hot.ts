@@ -37,10 +37,13 @@ const { type, ref, session, key, ack, entries } = appendMember;
 export class AppendMessage {
   readonly starts = new Int32Array(memberCount);
   readonly ends = new Int32Array(memberCount);
+  /** A member came more than once in what was read; the last one counts. */
+  isRepeating = false;
 
   /** Looks at the first `size` bytes of `view`; false: they are no flat JSON object whose brackets match, leave it to a JSON parser. */
   read(view: DataView, size: number): boolean {
     for (let member = 0; member < memberCount; member++) this.starts[member] = -1;
+    this.isRepeating = false;
     let at = white(view, size, 0);
     if (byteAt(view, size, at) !== openBrace) return false;
     at = white(view, size, at + 1);
@@ -57,6 +60,7 @@ export class AppendMessage {
       if (valueEnd <= at) return false;
       const member = memberOf(view, nameStart, nameEnd);
       if (member >= 0) {
+        if (this.starts[member]! >= 0) this.isRepeating = true;
         this.starts[member] = at;
         this.ends[member] = valueEnd;
       }

@@ -17,7 +17,7 @@ const closeBrackets = 0x5d5d5d5d;
 const commaKey = words.wordOf(',"ke');
 const yQuoteColonQuote = words.wordOf('y":"');
 const keyOpenSizeBytes = 8;
-/** Longer heads are not learned: with a session, `ref` and `ack` they have about eighty bytes. */
+/** Longer heads are not learned: with a session, `ref` and `ack` they have about a hundred bytes. */
 const headSizeBytesMax = 128;
 /** What comparing whole words may read behind what is compared. */
 const slackSizeBytes = 3;
@@ -32,13 +32,16 @@ export class AppendPattern {
   #headSize = 0;
 
   /** Learns from an append that was read. */
-  learn(view: DataView, { starts, ends }: AppendMessage): void {
+  learn(view: DataView, { starts, ends, isRepeating }: AppendMessage): void {
     this.#headSize = 0;
+    // Of two the head may have one, which counts again when the message has no other.
+    if (isRepeating) return;
     const entriesAt = starts[entries]!;
     if (entriesAt < 0 || entriesAt >= headSizeBytesMax || view.getUint8(entriesAt) !== openBracket) return;
-    for (const member of [type, ref, session]) if (starts[member]! < 0 || starts[member]! > entriesAt) return;
+    if (starts[type]! < 0 || starts[ref]! < 0 || starts[session]! < 0) return;
+    if (starts[type]! > entriesAt || starts[ref]! > entriesAt || starts[session]! > entriesAt || starts[ack]! > entriesAt) return;
     // A key is another one each time, so a head that has one is not met again.
-    if (starts[ack]! > entriesAt || (starts[key]! >= 0 && starts[key]! < entriesAt)) return;
+    if (starts[key]! >= 0 && starts[key]! < entriesAt) return;
     const headSize = entriesAt + 1;
     for (let at = 0; at < headSize; at++) {
       this.#head[at] = view.getUint8(at);
@@ -52,8 +55,8 @@ export class AppendPattern {
   }
 
   /**
-   * Finds the members in the first `size` bytes of `view` if these are of the pattern, as `message.read` would have found them.
-   * The end of its entries is not checked against their brackets: decode's work.
+   * Finds the members in the first `size` bytes of `view` if these are of the pattern: in JSON, what `message.read` finds. Of what
+   * is no JSON it may find entries, which are none either: decode refuses them.
    */
   find(view: DataView, size: number, message: AppendMessage): boolean {
     if (!this.#isHead(view, size)) return false;
@@ -66,7 +69,7 @@ export class AppendPattern {
       ends[member] = this.#ends[member]!;
     }
     ends[entries] = end;
-    if (end + 1 === size) return true;
+    if (end + 1 === size) return view.getUint8(end) === closeBrace;
     starts[key] = end + keyOpenSizeBytes - 1;
     ends[key] = size - 1;
     return isKey(view, end, size);

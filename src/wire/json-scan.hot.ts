@@ -19,7 +19,7 @@ const padSizeBytes = 32;
 const capacityBytesInitial = 256 * 1024;
 /** A larger copy is let go at the next body that does not need it. */
 const keptSizeBytesMax = 16 * 1024 * 1024;
-/** Up to so many bytes a look for ASCII here is cheaper than a call out. */
+/** Up to so many bytes a copy and a look for ASCII here are cheaper than calls out. */
 const smallSizeBytesMax = 1024;
 
 /** Why scanning stopped. */

@@ -52,7 +52,7 @@ test("a full slab says so and goes on when room comes back", () => {
 test("a body lies in the slab as it was put there, whatever its size and alignment, and nothing beside it changes", () => {
   const slab = new IntakeSlab(8 * page);
   const mixed = Uint8Array.from({ length: 3 * page }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
-  // Eight of them are a number that is none, of the kind that hardware likes to change.
+  // Eight of them are a number that is none, of a kind that some machines change on the way.
   const signalling = new Uint8Array(new BigUint64Array((3 * page) / 8).fill(0x7ff0_0000_0000_0001n).buffer);
   for (const source of [mixed, signalling]) checkBodies(slab, source);
 });

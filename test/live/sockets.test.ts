@@ -172,3 +172,46 @@ test("messages over their limits are refused or end the socket, and what was not
   socket.receive(" ".repeat(bodyLimitBytes + limits.socketEnvelopeSizeBytes + 1));
   assert.equal(socket.closeCode, 1009);
 });
+
+test("appends are stored as they were sent, whatever was sent before them and on which side of the scratch their size is", async () => {
+  const machine = new LiveMachine();
+  const session = await machine.session();
+  const socket = new ModelSocket(machine);
+  socket.receive({ type: "subscribe", id: 1, session: session.id, cursor: 0 });
+  const sent: string[] = [];
+  const envelopeSizeBytes = JSON.stringify({ type: "append", ref: 10, session: session.id, entries: [{ message: "" }] }).length;
+  for (let sizeBytes = 1016; sizeBytes <= 1032; sizeBytes++) {
+    for (const text of ["a]", "x".repeat(sizeBytes - envelopeSizeBytes), "", "[b"]) {
+      sent.push(text);
+      socket.receive({ type: "append", ref: 10 + sent.length, session: session.id, entries: [{ message: text }] });
+      await machine.settle();
+    }
+  }
+  const stored = socket.of("log").flatMap(({ entries }) => entries.map(({ message }) => message));
+  assert.deepEqual(stored, sent);
+  assert.deepEqual(
+    socket.of("ack").map(({ ref, cursor }) => [ref, cursor]),
+    sent.map((_, index) => [11 + index, index + 1]),
+  );
+});
+
+test("K1: the key of a batch counts wherever it stands, and whatever a message with two of them taught", async () => {
+  const machine = new LiveMachine();
+  const session = await machine.session();
+  const socket = new ModelSocket(machine);
+  const message = (ref: number, behind: string) =>
+    `{"type":"append","ref":${ref},"key":"p:1","session":"${session.id}","entries":[{"message":"a"}]${behind}}`;
+  for (const text of [message(1, ""), message(2, ',"key":"p:2"'), message(3, ""), message(4, "")]) {
+    socket.receive(text);
+    await machine.settle();
+  }
+  assert.deepEqual(
+    socket.of("ack").map(({ first, duplicate }) => [first, duplicate === true]),
+    [
+      [1, false],
+      [2, false],
+      [1, true],
+      [1, true],
+    ],
+  );
+});

@@ -1,6 +1,7 @@
 /** Appends found by what they have in common with the one before, beside reading them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { AppendMessage, appendMember } from "#src/wire/append-message.hot.ts";
 import { AppendPattern } from "#src/wire/append-pattern.hot.ts";
@@ -57,40 +58,67 @@ test("a message like the one before is found without being read, with its key be
 });
 
 test("what may end otherwise than it looks is left to reading", () => {
-  const pattern = learned(usual(17, "[]"));
+  const entries = '[{"message":"a"}]';
+  const good = usual(18, entries);
+  const pattern = learned(usual(17, entries));
+  assert.ok(pattern.find(viewOf(good), sizeOf(good), new AppendMessage()));
   const others = [
-    usual(99, "[]"),
-    usual(7, "[]"),
-    usual(180, "[]"),
-    usual(18, "[]").replace("append", "appenD"),
-    usual(18, "[]").replace(session, session.replace("5", "6")),
-    usual(18, "[]").replace(":18", ":1x"),
-    usual(18, "[]").replace(":18", ":08"),
-    usual(18, "[] "),
-    `${usual(18, "[]")} `,
-    usual(18, "[]", ',"ack":"synced"'),
-    usual(18, "[]", ',"ref":19'),
-    usual(18, "[]", ',"entries":[]'),
-    usual(18, "[]", ',"tags":["a"]'),
-    usual(18, "[]", ',"key":"a\\u003a1"'),
-    usual(18, "[]", ',"key":"a:1","tags":[]'),
+    usual(7, entries),
+    usual(180, entries),
+    good.replace("append", "appenD"),
+    good.replace(session, session.replace("5", "6")),
+    good.replace(session, session.replace("8d", "8e")),
+    good.replace('"entries"', '"entrieS"'),
+    good.replace(":18", ":1x"),
+    good.replace(":18", ":08"),
+    good.replace(":18", ":-8"),
+    good.replace("[{", "{{"),
+    usual(18, `${entries} `),
+    `${good} `,
+    `${good.slice(0, -1)},`,
+    `${good.slice(0, -1)}]`,
+    good.slice(0, -1),
+    good.slice(0, -2),
+    usual(18, entries, ',"ack":"synced"'),
+    usual(18, entries, ',"ref":19'),
+    usual(18, entries, ',"entries":[]'),
+    usual(18, entries, ',"tags":["a"]'),
+    usual(18, entries, ',"key":"a\\u003a1"'),
+    usual(18, entries, ',"key":"a:1","tags":[]'),
+    usual(18, entries, ', "key":"a:1"'),
     usual(18, '[{"message":"a","fields":{"list":[1,2],"key":"b"}}]'),
-    usual(18, "[").slice(0, -1),
+    // Too short behind the head for words to be compared.
+    usual(18, "[]"),
     usual(18, ""),
     "",
   ];
   for (const text of others) assert.equal(pattern.find(viewOf(text), sizeOf(text), new AppendMessage()), false, text);
 });
 
-test("a message without a number, with its key in front or with a long head teaches nothing", () => {
+test("a message without a number, with a member twice, with its key in front or with a long head teaches nothing", () => {
+  const entries = '[{"message":"a"}]';
   const heads = [
-    `{"type":"append","session":"${session}","entries":[]}`,
-    `{"type":"append","ref":1,"key":"a:1","session":"${session}","entries":[]}`,
-    `{"type":"append","ref":1,"entries":[],"session":"${session}"}`,
-    `{"type":"append","ref":1,"session":"${session}","note":"${"x".repeat(100)}","entries":[]}`,
-    `{"type":"append","ref":1,"session":"${session}","entries":7}`,
+    `"type":"append","session":"${session}"`,
+    `"type":"append","ref":10,"key":"a:1","session":"${session}"`,
+    `"type":"append","ref":10,"session":"${session}","note":"${"x".repeat(100)}"`,
   ];
-  for (const text of heads) assert.equal(learned(text).find(viewOf(text), sizeOf(text), new AppendMessage()), false, text);
+  for (const head of heads) {
+    const text = `{${head},"entries":${entries}}`;
+    assert.equal(learned(text).find(viewOf(text), sizeOf(text), new AppendMessage()), false, text);
+  }
+  const next = usual(10, entries);
+  const doubled = [
+    [usual(11, entries, ',"key":"a:1","key":"a:2"'), next],
+    [usual(11, entries, ',"session":"5"'), next],
+    [usual(11, "7"), usual(11, "7]}]")],
+    ['{"type":"append","ref":11,"entries":[{}],"session":"a"}', '{"type":"append","ref":11,"entries":[{"a":1}]}'],
+    [
+      `{"type":"append","ref":11,"key":"a:1","entries":${entries},"key":"a:2"}`,
+      `{"type":"append","ref":11,"key":"a:1","entries":${entries}}`,
+    ],
+  ] as const;
+  for (const [first, second] of doubled)
+    assert.equal(learned(first).find(viewOf(second), sizeOf(second), new AppendMessage()), false, second);
 });
 
 const white = fc.oneof({ weight: 9, arbitrary: fc.constant("") }, fc.constantFrom(" ", "\n\t"));
@@ -115,32 +143,62 @@ const messages = fc
     return `{${[...head, ...behind].join(`${space},`)}${space}}`;
   });
 
+/** Looks at messages both ways, and learns from those that are appends. */
+class BothWays {
+  foundCount = 0;
+  brokenCount = 0;
+  readonly #pattern = new AppendPattern();
+  readonly #found = new AppendMessage();
+  readonly #read = new AppendMessage();
+
+  look(text: string): void {
+    const view = viewOf(text);
+    const isRead = this.#read.read(view, sizeOf(text));
+    if (this.#pattern.find(view, sizeOf(text), this.#found)) {
+      this.foundCount++;
+      const members = membersOf(text, this.#found);
+      if (isRead && isDeepStrictEqual(members, membersOf(text, this.#read))) return;
+      // It is no JSON, nor are its entries: decode finds that out.
+      this.brokenCount++;
+      assert.throws(() => JSON.parse(text), text);
+      assert.throws(() => JSON.parse(members[appendMember.entries] as string), text);
+    }
+  }
+
+  /** The same, and learns from it if it is an append. */
+  lookAndLearn(text: string): void {
+    this.look(text);
+    if (this.#read.read(viewOf(text), sizeOf(text)) && this.#read.isAppend(viewOf(text)))
+      this.#pattern.learn(viewOf(text), this.#read);
+  }
+}
+
 test("found by its pattern or read, a message has the same members, whatever bytes it is of", (context) => {
   const random = randomOf(seed);
-  const pattern = new AppendPattern();
-  const found = new AppendMessage();
-  const read = new AppendMessage();
-  let foundCount = 0;
-  let brokenCount = 0;
-  const look = (text: string) => {
-    const view = viewOf(text);
-    const isRead = read.read(view, sizeOf(text));
-    if (pattern.find(view, sizeOf(text), found)) {
-      foundCount++;
-      if (isRead) assert.deepEqual(membersOf(text, found), membersOf(text, read), text);
-      else {
-        // Its brackets do not match: decode finds that out.
-        brokenCount++;
-        const entries = membersOf(text, found)[appendMember.entries] as string;
-        assert.throws(() => JSON.parse(entries), text);
-      }
-    }
-    if (isRead && read.isAppend(view)) pattern.learn(view, read);
-  };
+  const ways = new BothWays();
   for (const text of fc.sample(messages, { numRuns: 20_000, seed })) {
-    look(text);
-    look(Buffer.from(mutatedText([Buffer.from(text)], random)).toString());
+    ways.lookAndLearn(text);
+    ways.lookAndLearn(Buffer.from(mutatedText([Buffer.from(text)], random)).toString());
   }
+  const { foundCount, brokenCount } = ways;
   assert.ok(foundCount > 1000 && brokenCount > 10, `${foundCount} found, ${brokenCount} of them broken`);
   context.diagnostic(`figures: seed ${seed}, ${foundCount} found by their pattern, ${brokenCount} of them broken`);
+});
+
+test("a good message that is cut, or has another byte anywhere, is found as it is read", () => {
+  for (const behind of ["", ',"key":"a:12"']) {
+    const good = usual(18, '[{"message":"a, \\"b\\" [c]","fields":{"key":"d","list":[1,[2]]}}]', behind);
+    const ways = new BothWays();
+    for (let at = 0; at <= good.length; at++) {
+      ways.lookAndLearn(good);
+      ways.lookAndLearn(good.slice(0, at));
+      for (const other of '"\\]}[{,: 0x\0') {
+        ways.lookAndLearn(good);
+        ways.lookAndLearn(good.slice(0, at) + other + good.slice(at));
+        ways.lookAndLearn(good);
+        ways.lookAndLearn(good.slice(0, at) + other + good.slice(at + 1));
+      }
+    }
+    assert.ok(ways.foundCount > 1000 && ways.brokenCount > 10);
+  }
 });
