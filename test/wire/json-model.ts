@@ -184,7 +184,7 @@ function textOfMember(member: JsonMember): string {
 
 function levelOf(value: unknown): number {
   if (value === undefined) return 0;
-  if (typeof value === "number") return value >= 10 && value < 70 ? Math.floor(value / 10) : -1;
+  if (typeof value === "number") return value >= 10 && value <= 60 ? Math.floor(value / 10) : -1;
   if (typeof value !== "string") return -1;
   const name = value.toLowerCase();
   const index = levels.indexOf(levelAliases[name] ?? name);
