@@ -16,9 +16,9 @@ export function specialsOf(word: number): number {
   return (controls | backslashes) & ~word & 0x80808080;
 }
 
-/** Returns a mask that is 0 when no byte of `word` is a line feed; read it like that of `specialsOf`. */
-export function lineFeedsOf(word: number): number {
-  const other = word ^ 0x0a0a0a0a;
+/** Returns a mask that is 0 when no byte of `word` is that of `four`, the byte four times; read it like that of `specialsOf`. */
+export function bytesLike(word: number, four: number): number {
+  const other = word ^ four;
   return (other - 0x01010101) & ~other & 0x80808080;
 }
 

@@ -1,6 +1,7 @@
 /** Lays columns out as a bare payload, front to back, in the caller's memory. */
 import { assert } from "../base/assert.ts";
 import { type AnyBytes, align8 } from "../base/bytes.ts";
+import { LastWords } from "../base/words.hot.ts";
 import type { EntryColumns } from "./columns.hot.ts";
 import type { Dictionary } from "./dictionary.hot.ts";
 import {
@@ -36,15 +37,12 @@ const plan = {
   sizeBytes: 0,
 };
 
-let dataTarget: AnyBytes = noBytes;
-let data = new DataView(noBytes.buffer as ArrayBufferLike);
+const targets = new LastWords();
+let data = targets.of(noBytes);
 
-/** Returns the words of `target`; the last one is remembered, so that a ring's view is made once. */
+/** Returns the words of `target`, which those who write words write to from here on. */
 export function wordsOf(target: AnyBytes): DataView {
-  if (target !== dataTarget) {
-    dataTarget = target;
-    data = new DataView(target.buffer, target.byteOffset, target.byteLength);
-  }
+  data = targets.of(target);
   return data;
 }
 

@@ -5,8 +5,8 @@
  * before its last chunk.
  */
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
-import { assert, must } from "../base/assert.ts";
-import { ByteColumn, type OwnedBytes, utf8 } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { ByteColumn, utf8 } from "../base/bytes.ts";
 import { type SessionId, tryParseSessionId } from "../base/ids.ts";
 import { bodyEncoding, itemKind } from "../handoff/job.ts";
 import type { SessionInput } from "../wire/api.ts";
@@ -56,15 +56,6 @@ export function intake(engine: Engine, bodyLimitBytes: number, response: HttpRes
   const append = new Append(engine, head, response);
   response.onAborted(() => append.abort());
   response.onData((chunk, isLast) => append.take(chunk, isLast));
-}
-
-/** The answer that is being written: a function for each would cost more than this. */
-const outgoing: { response: HttpResponse | undefined; bytes: OwnedBytes } = { response: undefined, bytes: new Uint8Array(0) };
-
-function writeOutgoing(): void {
-  const response = must(outgoing.response, "an answer is written while it is the outgoing one");
-  response.writeHeader(contentTypeHeader, jsonType);
-  response.end(outgoing.bytes);
 }
 
 /** An append between its head and its answer. */
@@ -129,9 +120,10 @@ class Append implements Batch {
       counters.storedSizeBytes += this.sizeBytes;
     }
     if (this.#isAborted) return;
-    outgoing.response = this.#response;
-    outgoing.bytes = appendAnswer(first, count, this.synced, duplicate);
-    this.#response.cork(writeOutgoing);
+    this.#response.cork(() => {
+      this.#response.writeHeader(contentTypeHeader, jsonType);
+      this.#response.end(appendAnswer(first, count, this.synced, duplicate));
+    });
   }
 
   /** Keeps a part of a body until the rest is there: room in the slab is for bodies that are complete. */

@@ -7,13 +7,12 @@ import { type Refusal, refusalMembers } from "../wire/outcome.ts";
 import type { Engine } from "./engine.ts";
 
 /** What the library keeps for us with each socket. */
-export interface SocketData<Connection> {
+export interface SocketData {
   readonly isBinary: boolean;
-  connection: Connection | undefined;
 }
 
 export class SocketOut {
-  readonly #socket: WebSocket<SocketData<unknown>>;
+  readonly #socket: WebSocket<SocketData>;
   readonly #engine: Engine;
   readonly isBinary: boolean;
   /** Of the bytes that are queued, at most so many are answers to what the client sent. */
@@ -22,7 +21,7 @@ export class SocketOut {
   #isTogether = false;
   #isClosed = false;
 
-  constructor(socket: WebSocket<SocketData<unknown>>, engine: Engine) {
+  constructor(socket: WebSocket<SocketData>, engine: Engine) {
     this.#socket = socket;
     this.#engine = engine;
     this.isBinary = socket.getUserData().isBinary;

@@ -13,15 +13,14 @@ import { refusalAnswer, writeAnswer } from "./exchange.ts";
 import type { HostGuard } from "./hosts.ts";
 import { refuseBadHost, refuseOtherVerbs } from "./http.ts";
 import { SocketConnection, type SocketContext } from "./socket.ts";
-import type { SocketData as LibrarySocketData } from "./socket-out.ts";
+import type { SocketData } from "./socket-out.ts";
 
-interface SocketData extends LibrarySocketData<SocketConnection> {
+/** The library's socket, the same object in every callback. What is ours is kept on it from `open` on: asking for data is a call. */
+interface Socket extends WebSocket<SocketData> {
+  connection?: SocketConnection;
   /** Takes the connection off the list of open ones. */
-  forget(): void;
+  forget?: () => void;
 }
-
-/** The library's socket, the same object in every callback, with what is wanted for each message. */
-type Socket = WebSocket<SocketData> & { connection?: SocketConnection };
 
 const forbiddenOrigin = refuse("forbidden", "This Origin is not allowed: start the server with --allow-origin.");
 const notAnUpgrade = refuse(
@@ -45,19 +44,15 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
     idleTimeout: limits.socketIdleSeconds,
     sendPingsAutomatically: true,
     upgrade: (response, request, upgradeContext) => upgrade(context, guard, response, request, upgradeContext),
-    open: (socket) => {
-      const connection = new SocketConnection(socket, context, bodyLimitBytes);
-      const data = socket.getUserData();
-      data.connection = connection;
-      (socket as Socket).connection = connection;
-      data.forget = connections.add(connection);
+    open: (socket: Socket) => {
+      socket.connection = new SocketConnection(socket, context, bodyLimitBytes);
+      socket.forget = connections.add(socket.connection);
     },
-    message: (socket, message, isBinary) => receive(context, socket as Socket, message, isBinary),
+    message: (socket, message, isBinary) => receive(context, socket, message, isBinary),
     drain: (socket) => guarded(context, socket, (connection) => connection.drained()),
-    close: (socket) => {
-      const { connection, forget } = socket.getUserData();
-      connection?.closed();
-      forget();
+    close: (socket: Socket) => {
+      socket.connection?.closed();
+      socket.forget?.();
     },
   });
   // The library passes on what is no upgrade.
@@ -68,9 +63,8 @@ export function addSocketRoute(app: TemplatedApp, context: SocketContext, guard:
   refuseOtherVerbs(app, "/sessions/ws", ["GET"], context.engine, guard);
 }
 
-/** The hot one of the callbacks: `guarded` without a closure, and without a call into the library. */
-function receive(context: SocketContext, socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
-  const { connection } = socket;
+/** The hot one of the callbacks: `guarded` without a closure. */
+function receive(context: SocketContext, { connection }: Socket, message: ArrayBuffer, isBinary: boolean): void {
   try {
     connection?.receive(message, isBinary);
   } catch (error) {
@@ -78,8 +72,7 @@ function receive(context: SocketContext, socket: Socket, message: ArrayBuffer, i
   }
 }
 
-function guarded(context: SocketContext, socket: WebSocket<SocketData>, action: (connection: SocketConnection) => void): void {
-  const { connection } = socket.getUserData();
+function guarded(context: SocketContext, { connection }: Socket, action: (connection: SocketConnection) => void): void {
   if (connection === undefined) return;
   try {
     action(connection);
@@ -109,7 +102,7 @@ function upgrade(
     .split(",")
     .map((name) => name.trim());
   const protocol = offered.find((name) => name === protocolJson || name === protocolFlatbuffers) ?? "";
-  const data: SocketData = { isBinary: protocol === protocolFlatbuffers, connection: undefined, forget: () => {} };
+  const data: SocketData = { isBinary: protocol === protocolFlatbuffers };
   const key = request.getHeader("sec-websocket-key");
   response.upgrade(data, key, protocol, request.getHeader("sec-websocket-extensions"), upgradeContext);
 }

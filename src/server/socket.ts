@@ -40,7 +40,7 @@ export class SocketConnection implements Connection {
   /** Sessions this socket appends to or beats for: it keeps them from being idle. */
   readonly #sessions = new Set<Session>();
 
-  constructor(socket: WebSocket<SocketData<SocketConnection>>, context: SocketContext, bodyLimitBytes: number) {
+  constructor(socket: WebSocket<SocketData>, context: SocketContext, bodyLimitBytes: number) {
     const { engine } = context;
     this.#context = context;
     this.#bodyLimitBytes = bodyLimitBytes;

@@ -65,8 +65,6 @@ export class SegmentWriter {
   #descriptors: DescriptorCache;
   #window: FileWindow;
   #sessions = new Map<SessionId, WriterSession>();
-  /** The session that was looked for last: an append follows its `begin`. */
-  #last: WriterSession | undefined;
 
   constructor(options: SegmentWriterOptions) {
     this.#files = options.files;
@@ -97,7 +95,6 @@ export class SegmentWriter {
     const session = this.#sessions.get(id);
     if (session?.segment !== undefined) this.#descriptors.close(session.segment.path);
     this.#sessions.delete(id);
-    this.#last = undefined;
   }
 
   /** Readies the session's segment for a block of `sizeBytes` and says what goes in the block's header. */
@@ -184,13 +181,10 @@ export class SegmentWriter {
   close(): void {
     this.#descriptors.closeAll();
     this.#sessions.clear();
-    this.#last = undefined;
   }
 
   #mustFind(id: SessionId): WriterSession {
-    if (this.#last?.id === id) return this.#last;
-    this.#last = must(this.#sessions.get(id), "a session is adopted before it is written to");
-    return this.#last;
+    return must(this.#sessions.get(id), "a session is adopted before it is written to");
   }
 
   /** Does what must be done before anything is appended; throws what prevents it. */

@@ -11,7 +11,7 @@ const closeBrace = 0x7d;
 const comma = 0x2c;
 const quote = 0x22;
 // Constants of this module: imported functions are looked up at every call.
-const { sameWords } = words;
+const { bytesLike, sameWords } = words;
 const closeBrackets = 0x5d5d5d5d;
 /** `,"key":"` as little-endian words. */
 const commaKey = words.wordOf(',"ke');
@@ -106,20 +106,14 @@ function nextBracket(view: DataView, from: number, size: number): number {
   let at = from;
   for (; at + 16 <= size; at += 16) {
     const found =
-      bracketsOf(view.getInt32(at, true)) |
-      bracketsOf(view.getInt32(at + 4, true)) |
-      bracketsOf(view.getInt32(at + 8, true)) |
-      bracketsOf(view.getInt32(at + 12, true));
+      bytesLike(view.getInt32(at, true), closeBrackets) |
+      bytesLike(view.getInt32(at + 4, true), closeBrackets) |
+      bytesLike(view.getInt32(at + 8, true), closeBrackets) |
+      bytesLike(view.getInt32(at + 12, true), closeBrackets);
     if (found !== 0) break;
   }
   for (; at < size; at++) if (view.getUint8(at) === closeBracket) return at;
   return -1;
-}
-
-/** Returns a mask that is 0 when no byte of `word` is a closing bracket. */
-function bracketsOf(word: number): number {
-  const other = word ^ closeBrackets;
-  return (other - 0x01010101) & ~other & 0x80808080;
 }
 
 /**

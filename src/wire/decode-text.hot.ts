@@ -1,7 +1,7 @@
 /** Decodes a text body: one entry a line, LF or CRLF ends a line, empty lines are skipped. */
 import { assert } from "../base/assert.ts";
 import type { ByteColumn } from "../base/bytes.ts";
-import { lineFeedsOf, whichByte, wordSlackBytes } from "../base/words.hot.ts";
+import { bytesLike, whichByte, wordSlackBytes } from "../base/words.hot.ts";
 import type { EntryColumns } from "../record/columns.hot.ts";
 import { columnsSizeBytes } from "../record/columns-size.hot.ts";
 import { levelNone } from "../record/levels.ts";
@@ -12,6 +12,7 @@ import { refusalOfBatchSize, refusalOfSize } from "./refusals.ts";
 
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
+const lineFeeds = 0x0a0a0a0a;
 
 /** Decodes the body that `scanner` holds behind the entries of `columns`. */
 export function decodeText(scanner: JsonScanner, context: DecodeContext, columns: EntryColumns): Refusal | undefined {
@@ -45,7 +46,7 @@ function copyLine(scanner: JsonScanner, at: number, target: ByteColumn): number 
   while (at < end) {
     const word = view.getInt32(at, true);
     out.setInt32(to, word, true);
-    const found = lineFeedsOf(word);
+    const found = bytesLike(word, lineFeeds);
     if (found === 0) {
       at += 4;
       to += 4;

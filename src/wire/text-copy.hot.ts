@@ -7,13 +7,14 @@ import type { AnyBytes } from "../base/bytes.ts";
 import * as words from "../base/words.hot.ts";
 
 // A constant of this module: imported functions are looked up at every call.
-const { copyWords } = words;
+const { bytesLike, copyWords } = words;
 
 const quote = 0x22;
 const backslash = 0x5c;
 const letterU = 0x75;
 /** First byte of U+D000…U+DFFF; a second byte from A0 makes it a surrogate, which text keeps when it stood alone. */
 const surrogateLead = 0xed;
+const surrogateLeads = 0xedededed | 0;
 const hexDigits = new TextEncoder().encode("0123456789abcdef");
 
 /** By byte: 0 copies as it is; `u` needs four hex digits; else the letter behind the backslash; ED may lead a surrogate. */
@@ -173,8 +174,7 @@ export function copyUtf8(
   while (from < end) {
     while (from + 4 <= end) {
       const word = sourceWords.getInt32(from, true);
-      const leads = word ^ (0xedededed | 0);
-      if (((leads - 0x01010101) & ~leads & (0x80808080 | 0)) !== 0) break;
+      if (bytesLike(word, surrogateLeads) !== 0) break;
       targetWords.setInt32(at, word, true);
       from += 4;
       at += 4;

@@ -20,7 +20,7 @@ export class ModelSocket {
   queuedSizeBytesMax = 0;
 
   constructor(machine: LiveMachine, isBinary = false) {
-    const data: SocketData<SocketConnection> = { isBinary, connection: undefined };
+    const data: SocketData = { isBinary };
     const library = {
       getUserData: () => data,
       getBufferedAmount: () => this.queuedSizeBytes,
@@ -32,7 +32,7 @@ export class ModelSocket {
         this.connection.closed();
       },
     };
-    const socket = library as unknown as WebSocket<SocketData<SocketConnection>>;
+    const socket = library as unknown as WebSocket<SocketData>;
     this.connection = new SocketConnection(socket, machine, bodyLimitBytes);
     machine.live.connections.add(this.connection);
   }
